@@ -1,0 +1,1 @@
+"""The command line: every screen's twin, over the same services, without textual."""

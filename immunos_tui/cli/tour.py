@@ -1,0 +1,33 @@
+"""``tour``: the guided first run on the bundled sample."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from immunos_tui.cli.options import HELP, pass_setup
+from immunos_tui.cli.output import say
+from immunos_tui.cli.setup import Setup
+from immunos_tui.model.text import clean
+
+
+@click.command("tour", context_settings=HELP)
+@click.option("--wipe", is_flag=True, help="Remove what the tour has made.")
+@pass_setup
+def command(setup: Setup, wipe: bool) -> int:
+    """Train an agent on the bundled sample, scan it, and open the screens on what was found."""
+    from immunos_tui.services import tour
+
+    if wipe:
+        tour.wipe(setup.house)
+        say("What the tour had made is removed.")
+        return 0
+    tour.run_tour(setup.house, lambda sentence: say(clean(sentence)))
+    if sys.stdin is None or sys.stdout is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        say("See what was found: `immunos-tui issue list`, or open the program in a terminal.")
+        return 0
+    setup.close()
+    from immunos_tui.app import open_screens
+
+    return int(open_screens({**setup.flags, "ui.start_tab": "spleen"}))

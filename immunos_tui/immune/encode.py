@@ -1,0 +1,239 @@
+"""Turn a table into a matrix of numbers, and say which table column each number came from.
+
+Columns are taken in the order of their names, so a reordered table encodes to the same matrix. Numbers stay as they are, or
+are log-scaled where self spans orders of magnitude; a category becomes one column for each common value and one for its rarity.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from immunos_tui.immune.table import Column, FloatArray, IntArray, Table
+from immunos_tui.model.errors import DataError
+
+MAX_ENCODED = 4096
+"""More encoded columns than this are refused: distances mean nothing there, and memory grows with them."""
+ONE_HOT = 24
+"""The commonest values of a category that get a column each; all others share one."""
+NUMBER_LIMIT = 1e300
+"""Infinite and larger values are cut to this."""
+LOG_SPREAD = 1000.0
+"""A column of values >= 0 is log-scaled where its largest value is this many times its small ones."""
+RARE_UNSEEN = 0.002
+"""Below this Good-Turing estimate of the chance of a new value, a new value is a finding of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberCode:
+    """How one number column is encoded. ``log_unit`` 0 means as it is; ``constant`` columns get no matrix column."""
+
+    name: str
+    fill: float
+    log_unit: float
+    constant: bool
+    with_missing: bool
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryCode:
+    """How one category column is encoded: ``values`` in falling order of ``counts``; the first ``hot`` get a column."""
+
+    name: str
+    values: tuple[str, ...]
+    counts: tuple[int, ...]
+    hot: int
+    surprising: bool
+
+    @property
+    def constant(self) -> bool:
+        return len(self.values) == 1
+
+    @property
+    def width(self) -> int:
+        return 0 if self.constant else self.hot + (self.hot < len(self.values)) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """``matrix`` (n, k) float64, finite. ``changed`` (n, features) marks values that self never had, or is None."""
+
+    matrix: FloatArray
+    changed: NDArray[np.bool_] | None
+
+
+class Encoder:
+    """The fitted encoding of a table's columns.
+
+    ``features`` are the column names in sorted order; ``owner`` (k,) is the feature that each matrix column came from.
+    """
+
+    def __init__(self, numbers: tuple[NumberCode, ...], categories: tuple[CategoryCode, ...]) -> None:
+        self.numbers = numbers
+        self.categories = categories
+        self.features: tuple[str, ...] = tuple(sorted([c.name for c in numbers] + [c.name for c in categories]))
+        place = {name: i for i, name in enumerate(self.features)}
+        self._live = [code for code in numbers if not code.constant]
+        self._flagged = [code for code in numbers if code.with_missing]
+        owner = [place[c.name] for c in self._live] + [place[c.name] for c in self._flagged]
+        for code in categories:
+            owner += [place[code.name]] * code.width
+        self.owner: IntArray = np.array(owner, dtype=np.int64)
+        self._place = place
+        self.number_places = np.array([place[code.name] for code in numbers], dtype=np.int64)
+        self._fixed = [code for code in numbers if code.constant]
+        self._units = np.array([c.log_unit for c in self._live])
+
+    @classmethod
+    def fit(cls, table: Table) -> Encoder:
+        """Learn the encoding from every row. Raises DataError for no rows, no columns or too many columns."""
+        if table.rows == 0 or not table.columns:
+            raise DataError("There is nothing to learn from: the table has no rows or no columns.")
+        if len(table.columns) > MAX_ENCODED:
+            raise DataError(f"{len(table.columns)} columns are more than the {MAX_ENCODED} that can be learned.", _DROP)
+        ordered = [table.column(name) for name in sorted(table.names)]
+        numbers = tuple(_number_code(c) for c in ordered if c.kind == "number")
+        encoder = cls(numbers, tuple(_category_code(c) for c in ordered if c.kind != "number"))
+        if encoder.width > MAX_ENCODED:
+            raise DataError(f"{encoder.width} encoded columns are more than the {MAX_ENCODED} allowed.", _DROP)
+        return encoder
+
+    @property
+    def width(self) -> int:
+        """The number of matrix columns, k; 0 when every column is constant."""
+        return len(self.owner)
+
+    @property
+    def dense(self) -> bool:
+        """True when every feature is a plain number that was never missing: what an embedding looks like."""
+        return not self.categories and not self._flagged and not self._fixed
+
+    def encode(self, table: Table) -> Encoded:
+        """The matrix of ``table``'s rows; raises DataError naming a column that is missing or has another kind."""
+        self._check(table)
+        raw = table.numbers([code.name for code in self.numbers])
+        absent = np.isnan(raw)
+        any_absent = bool(absent.any())
+        changed = self._changed_numbers(raw, absent if any_absent else None)
+        blocks = [self._number_block(raw, absent if any_absent else None)]
+        if self._flagged:
+            blocks.append(absent[:, [i for i, c in enumerate(self.numbers) if c.with_missing]].astype(np.float64))
+        for code in self.categories:
+            block, unseen = _category_block(code, table.column(code.name))
+            if code.width:
+                blocks.append(block)
+            if unseen is not None and code.surprising:
+                changed = np.zeros((table.rows, len(self.features)), dtype=bool) if changed is None else changed
+                changed[:, self._place[code.name]] |= unseen
+        matrix = blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
+        return Encoded(matrix, changed)
+
+    def _check(self, table: Table) -> None:
+        for wanted, codes in (("number", self.numbers), ("category", self.categories)):
+            for code in codes:
+                if code.name not in table:
+                    known = f"The detector was trained on {len(self.features)} columns and matches them by name."
+                    raise DataError(f"The column {code.name!r} is missing.", known)
+                kind = table.column(code.name).kind
+                if (kind == "number") != (wanted == "number"):
+                    raise DataError(f"Column {code.name!r} holds {kind} values; the detector was trained on {wanted}.")
+
+    def _number_block(self, raw: FloatArray, absent: NDArray[np.bool_] | None) -> FloatArray:
+        if absent is not None:
+            raw = np.where(absent, np.array([code.fill for code in self.numbers]), raw)
+        if len(self._live) < len(self.numbers):
+            raw = raw[:, [i for i, code in enumerate(self.numbers) if not code.constant]]
+        block = np.clip(raw, -NUMBER_LIMIT, NUMBER_LIMIT)
+        scaled = np.flatnonzero(self._units)
+        if len(scaled):
+            part = block[:, scaled] / self._units[scaled]
+            block[:, scaled] = np.copysign(np.log1p(np.abs(part)), part)
+        return block
+
+    def _changed_numbers(self, raw: FloatArray, absent: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+        changed: NDArray[np.bool_] | None = None
+        for i, code in enumerate(self.numbers):
+            if absent is None:
+                odd = raw[:, i] != code.low if code.constant else None
+            elif code.constant:
+                missing_is_self = bool(np.isnan(code.low))
+                odd = ~absent[:, i] if missing_is_self else (raw[:, i] != code.low) & ~(absent[:, i] & code.with_missing)
+            else:
+                odd = None if code.with_missing else absent[:, i]
+            if odd is not None and odd.any():
+                changed = np.zeros((len(raw), len(self.features)), dtype=bool) if changed is None else changed
+                changed[:, self._place[code.name]] |= odd
+        return changed
+
+    def state(self) -> dict[str, Any]:
+        """A JSON-ready description that ``from_state`` reads back."""
+        return {
+            "numbers": [[c.name, c.fill, c.log_unit, c.constant, c.with_missing, c.low, c.high] for c in self.numbers],
+            "categories": [
+                [c.name, list(c.values), list(c.counts), c.hot, c.surprising] for c in self.categories
+            ],
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Encoder:
+        numbers = tuple(NumberCode(*entry) for entry in state["numbers"])
+        return cls(numbers, tuple(CategoryCode(n, tuple(v), tuple(c), h, s) for n, v, c, h, s in state["categories"]))
+
+
+_DROP = "Drop the columns that carry no meaning, such as ids and hashes."
+
+
+def _number_code(column: Column) -> NumberCode:
+    values = column.values
+    absent = np.isnan(values)
+    with_missing = bool(absent.any())
+    if with_missing:
+        values = values[~absent]
+    if len(values) == 0:
+        nan = float("nan")
+        return NumberCode(column.name, 0.0, 0.0, True, False, nan, nan)
+    values = np.clip(values, -NUMBER_LIMIT, NUMBER_LIMIT)
+    low, high = float(values.min()), float(values.max())
+    fill = float(np.median(values))
+    return NumberCode(column.name, fill, _log_unit(values, low, high), low == high, with_missing, low, high)
+
+
+def _log_unit(values: FloatArray, low: float, high: float) -> float:
+    """The unit of log1p(x / unit), from quantiles only so that the column's own unit does not matter; 0 for no log."""
+    if low < 0 or high <= 0:
+        return 0.0
+    positive = values[values > 0]
+    unit = float(np.quantile(positive, 0.05))
+    return unit if high > LOG_SPREAD * unit else 0.0
+
+
+def _category_code(column: Column) -> CategoryCode:
+    counts = Counter(column.values.tolist())
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    singles = sum(1 for _, count in ranked if count == 1)
+    surprising = singles <= RARE_UNSEEN * len(column)
+    values = tuple(value for value, _ in ranked)
+    return CategoryCode(column.name, values, tuple(count for _, count in ranked), min(len(values), ONE_HOT), surprising)
+
+
+def _category_block(code: CategoryCode, column: Column) -> tuple[FloatArray, NDArray[np.bool_] | None]:
+    """The (n, width) matrix of a category column, and which rows hold a value that self never had."""
+    index = {value: i for i, value in enumerate(code.values)}
+    unknown = len(index)
+    places = np.fromiter((index.get(v, unknown) for v in column.values.tolist()), dtype=np.int64, count=len(column))
+    unseen = places == unknown
+    n = sum(code.counts)
+    rarity = -np.log(np.array([*code.counts, 0.5]) / n)
+    lookup = np.zeros((unknown + 1, code.width))
+    if code.width:
+        lookup[np.arange(code.hot), np.arange(code.hot)] = 1.0
+        lookup[code.hot : unknown, code.hot : -1] = 1.0
+        lookup[:, -1] = rarity
+    return lookup[places], unseen if unseen.any() else None

@@ -1,0 +1,1 @@
+"""Feature pipelines for text, log lines and source code."""

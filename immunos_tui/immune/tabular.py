@@ -1,0 +1,319 @@
+"""The model of a table's self: nearest antigens in four views, random subspaces and histograms.
+
+``z1``, ``r1``, ``g1`` are distances to the nearest antigen; ``zrat``, ``grat``, ``wrat`` are distances relative to that antigen's own
+tolerance (above 1 lies outside every self sphere); ``zsub`` and ``rsub`` average over random subspaces (Ho, "The random subspace
+method", 1998); ``h`` sums the surprisal of each value on its own (Goldstein and Dengel, "Histogram-based outlier score", 2012).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from immunos_tui.immune.antigens import Antigens, Nearest, winners
+from immunos_tui.immune.attribution import MEDIAN, Describer, by_feature, quantiles, row_values, shares_of, sides
+from immunos_tui.immune.components import Arrays, Direction, Evidence, Meta, Progress, RowReasons, quiet
+from immunos_tui.immune.encode import Encoded, Encoder
+from immunos_tui.immune.projection import Embedding
+from immunos_tui.immune.table import FloatArray, IntArray, Table
+from immunos_tui.immune.twins import Twins
+from immunos_tui.immune.views import Float32, Projection, Views
+from immunos_tui.model.errors import UsageError
+
+CHUNK = 2048
+"""Rows that are projected at once: the memory of a scan is bounded by this and not by the file."""
+TOLERANCE = 0.3
+"""Part of the median tolerance that is added to every antigen's own, so that twins in self do not make a radius of 0."""
+LOO_ROWS = 2048
+"""Self rows beyond the antigens that are scored to calibrate."""
+SUBSPACE_WIDTH = 48
+"""The most columns of a random subspace."""
+VIEWS = ("z", "r", "g", "w")
+BONUS = 5.0
+"""Nats added to a row's score where a constant column changed or a closed category got a new value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Which components are computed, and how many antigens and subspaces they use."""
+
+    components: tuple[str, ...]
+    antigens: int = 2048
+    groups: int = 4
+    subspaces: int = 8
+    subspace_antigens: int = 512
+
+    def views(self) -> tuple[str, ...]:
+        """The views that need a search over all antigens, each once."""
+        return tuple(v for v in "zrgw" if v + "1" in self.components or v + "rat" in self.components)
+
+
+PRESETS: Mapping[str, Preset] = {
+    "immune": Preset(("z1", "r1", "g1", "wrat", "zrat", "grat", "rsub", "h")),
+    "lite": Preset(("z1", "r1", "g1", "wrat", "h")),
+    "sieve": Preset(("rsub", "zsub", "h"), antigens=512, subspaces=24, subspace_antigens=64),
+}
+
+
+class Subspace:
+    """One random choice of columns and of antigens, and the median distance of self rows in it."""
+
+    def __init__(self, view: str, columns: IntArray, members: IntArray, median: float, base: Float32) -> None:
+        self.view, self.columns, self.members, self.median = view, columns, members, median
+        self._antigens = Antigens(base[members][:, columns], 1)
+
+    def distance(self, rows: Float32, own: IntArray | None = None) -> FloatArray:
+        """The distance of each row (n, k) to the nearest member, in units of ``median``; (n,) float64."""
+        part = np.take(rows, self.columns, axis=1)
+        return self._antigens.nearest(part, own).distance[:, 0] / self.median
+
+
+class TabularModel:
+    """Self, as a table's rows show it. Immutable once made; threads may share it."""
+
+    kind: ClassVar[str] = "tabular"
+
+    def __init__(self, encoder: Encoder, views: Views, embedding: Embedding | None, preset: str, rows: int) -> None:
+        self.encoder, self.views, self.embedding = encoder, views, embedding
+        self.preset, self.rows = preset, rows
+        self.plan = PRESETS[preset]
+        self.rows_of_antigens: IntArray = np.zeros(0, dtype=np.int64)
+        self.base: dict[str, Float32] = {}
+        self.antigens: dict[str, Antigens] = {}
+        self.radius: dict[str, FloatArray] = {}
+        self.subspaces: tuple[Subspace, ...] = ()
+        self.typical: FloatArray = np.zeros(0)
+        self.percentiles: FloatArray = np.zeros((0, 0))
+        self.twins = Twins(np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64))
+        self.loo_rows: IntArray = np.zeros(0, dtype=np.int64)
+        self._loo: FloatArray = np.zeros((0, len(self.plan.components)))
+
+    @property
+    def _medians(self) -> FloatArray:
+        return self.percentiles[:, MEDIAN]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.plan.components
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        return self.encoder.features
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.encoder.features
+
+    @property
+    def exact_loo(self) -> bool:
+        """Leave-one-out scores stand for fresh rows only where no single row weighs much in the covariance."""
+        return self.rows >= 1000 and self.rows >= 20 * self.width
+
+    @property
+    def width(self) -> int:
+        """The number of columns that the views see."""
+        return len(self.views.arrays["centre"])
+
+    @classmethod
+    def fit(cls, table: Table, *, seed: int, preset: str, progress: Progress = quiet) -> Self:
+        if preset not in PRESETS:
+            raise UsageError(f"There is no preset {preset!r}.", "Choose immune, lite or robust.")
+        progress("encode", 0.0, f"{table.rows} rows")
+        encoder = Encoder.fit(table)
+        raw = encoder.encode(table).matrix
+        embedding = Embedding.fit(raw) if encoder.dense else None
+        matrix = embedding(raw) if embedding else raw
+        progress("encode", 1.0, f"{table.rows} rows, {raw.shape[1]} encoded columns")
+        model = cls(encoder, Views.fit(matrix), embedding, preset, len(matrix))
+        model.percentiles = quantiles(encoder, table)
+        model.twins = Twins.of(raw)
+        model._learn(matrix, np.random.default_rng(seed), progress)
+        return model
+
+    def _learn(self, matrix: FloatArray, rng: np.random.Generator, progress: Progress) -> None:
+        order = rng.permutation(self.rows)
+        count = min(self.plan.antigens, self.rows)
+        self.rows_of_antigens = order[:count].copy()
+        seen = order[: count + (LOO_ROWS if self.preset != "sieve" else self.rows)]
+        projection = self.views.project(matrix[seen], leave_one_out=True)
+        self.typical = projection.surprisal.mean(axis=0, dtype=np.float64)
+        own = np.where(np.arange(len(seen)) < count, np.arange(len(seen)), -1)
+        found: dict[str, Nearest] = {}
+        for step, view in enumerate(VIEWS):
+            progress("fit", step / 5, f"antigens in view {view}")
+            rows: Float32 = getattr(projection, view)
+            self.base[view] = rows[:count].copy()
+            if view in self.plan.views():
+                self.antigens[view] = Antigens(self.base[view], self.plan.groups)
+                found[view] = self.antigens[view].nearest(rows, own)
+                self.radius[view] = found[view].distance[:count].mean(axis=1, dtype=np.float64)
+        progress("fit", 0.8, "random subspaces")
+        subs = self._draw_subspaces(projection, rng)
+        # Rows that are no antigens stand for fresh ones best: an antigen's own tolerance is part of its neighbours'.
+        skip = count if self.preset != "sieve" and len(seen) - count >= LOO_ROWS else 0
+        self.loo_rows = seen[skip:]
+        self._loo = self._components(projection, found, subs)[skip:]
+        progress("fit", 1.0, f"{count} antigens")
+
+    def _draw_subspaces(self, projection: Projection, rng: np.random.Generator) -> FloatArray:
+        """Draw the subspaces; returns the leave-one-out distances of the projected rows in each, (n, T)."""
+        made: dict[tuple[str, bytes], Subspace] = {}
+        distances = []
+        n, k = projection.z.shape
+        for view in [name[0] for name in self.names if name.endswith("sub")] if k else []:
+            rows: Float32 = getattr(projection, view)
+            for _ in range(self.plan.subspaces):
+                size = int(min(rng.integers(-(-k // 2), k + 1), SUBSPACE_WIDTH))
+                columns = np.sort(rng.choice(k, size, replace=False))
+                members = rng.permutation(len(self.base[view]))[: self.plan.subspace_antigens]
+                if (view, columns.tobytes()) in made:
+                    continue
+                own = np.full(n, -1, dtype=np.int64)
+                own[members] = np.arange(len(members))
+                draft = Subspace(view, columns, members, 1.0, self.base[view])
+                distance = draft.distance(rows, own)
+                draft.median = float(np.median(distance)) or float(distance.mean()) or 1.0
+                made[view, columns.tobytes()] = draft
+                distances.append(distance / draft.median)
+        self.subspaces = tuple(made.values())
+        return np.stack(distances, axis=1) if distances else np.zeros((n, 0))
+
+    def _components(self, projection: Projection, found: Mapping[str, Nearest], subs: FloatArray) -> FloatArray:
+        out = np.zeros((len(projection.z), len(self.names)))
+        for j, name in enumerate(self.names):
+            if name == "h":
+                out[:, j] = projection.surprisal.sum(axis=1, dtype=np.float64)
+            elif name.endswith("sub"):
+                mine = [i for i, sub in enumerate(self.subspaces) if sub.view == name[0]]
+                out[:, j] = subs[:, mine].mean(axis=1) if mine else 0.0
+            elif name.endswith("rat"):
+                out[:, j] = self._margin(name[0], found[name[0]])
+            else:
+                out[:, j] = found[name[0]].distance.min(axis=1)
+        return out
+
+    def _margin(self, view: str, nearest: Nearest) -> FloatArray:
+        """How many times outside its nearest antigen's tolerance a row lies in a view: above 1 is outside."""
+        radius = self.radius[view]
+        median = float(np.median(radius)) or float(radius.mean()) or 1.0
+        spread = nearest.distance.mean(axis=1, dtype=np.float64)
+        margin: FloatArray = spread / (radius[winners(nearest)] + TOLERANCE * median)
+        return margin
+
+    def loo_scores(self) -> FloatArray:
+        """Leave-one-out component scores of the rows ``loo_rows`` of the fitted table, (q, c)."""
+        return self._loo
+
+    def evidence(self, table: Table) -> Evidence:
+        parts = [self._evidence(table.take(slice(s, s + CHUNK))) for s in range(0, max(table.rows, 1), CHUNK)]
+        if len(parts) == 1:
+            return parts[0]
+        detail = {name: np.concatenate([part.detail[name] for part in parts]) for name in parts[0].detail}
+        return Evidence(np.concatenate([part.scores for part in parts]), detail)
+
+    def _project(self, table: Table) -> tuple[Encoded, Projection]:
+        encoded = self.encoder.encode(table)
+        matrix = self.embedding(encoded.matrix) if self.embedding else encoded.matrix
+        return encoded, self.views.project(matrix)
+
+    def _evidence(self, table: Table) -> Evidence:
+        encoded, projection = self._project(table)
+        found = {view: self.antigens[view].nearest(getattr(projection, view)) for view in self.plan.views()}
+        subs = np.zeros((table.rows, len(self.subspaces)))
+        for t, sub in enumerate(self.subspaces):
+            subs[:, t] = sub.distance(getattr(projection, sub.view))
+        scores = self._components(projection, found, subs)
+        changed = encoded.changed
+        changed = np.zeros((table.rows, len(self.features)), dtype=bool) if changed is None else changed
+        count = changed.sum(axis=1)
+        detail: dict[str, NDArray[Any]] = {
+            "bonus": np.where(count > 0, BONUS + np.log(np.maximum(count, 1)), 0.0),
+            "changed": changed,
+            "side": sides(self.encoder, table, self._medians),
+            "surprisal": projection.surprisal,
+            "vectors": projection.r,
+        }
+        if "r" in found:
+            detail["nearest"] = winners(found["r"])
+            detail["self_distance"] = found["r"].distance.min(axis=1)
+        return Evidence(scores, detail)
+
+    def attribution(self, evidence: Evidence) -> tuple[FloatArray, Direction]:
+        detail = evidence.detail
+        gap = (detail["vectors"] - self.base["r"][detail["nearest"]]).astype(np.float64) ** 2
+        nats = np.maximum(detail["surprisal"] - self.typical, 0.0)
+        if self.embedding:
+            gap, nats = self.embedding.back(gap), self.embedding.back(nats)
+        owner, count = self.encoder.owner, len(self.features)
+        shares = shares_of(
+            by_feature(nats, owner, count, np.maximum), by_feature(gap, owner, count, np.add), detail["changed"]
+        )
+        return shares, detail["side"]
+
+    def reasons(self, table: Table, evidence: Evidence, top: int = 5) -> list[RowReasons]:
+        shares, side = self.attribution(evidence)
+        values = row_values(table, self.features)
+        describer = Describer(self.encoder, self.percentiles)
+        twin = self.twins.find(self.encoder.encode(table).matrix)
+        ranked = np.argsort(-shares, axis=1, kind="stable")[:, :top]
+        out = []
+        for i in range(table.rows):
+            chosen = [int(j) for j in ranked[i] if shares[i, j] > 0]
+            told = tuple(
+                describer.reason(self.features[j], values[self.features[j]][i], float(shares[i, j]), int(side[i, j]))
+                for j in chosen
+            )
+            row, distance = int(twin[i]), 0.0
+            if row < 0:
+                row = int(self.rows_of_antigens[evidence.detail["nearest"][i]])
+                distance = float(evidence.detail["self_distance"][i])
+            margin = max((float(evidence.scores[i, j]) for j, n in enumerate(self.names) if n.endswith("rat")), default=0.0)
+            out.append(RowReasons(told, row, distance, margin))
+        return out
+
+    def vectors(self, table: Table) -> Float32:
+        """The rows in the robust view r, (n, k) float32."""
+        return self._project(table)[1].r
+
+    def state(self) -> tuple[Arrays, Meta]:
+        arrays: Arrays = {f"views/{name}": array for name, array in self.views.arrays.items()}
+        arrays |= {f"base/{view}": rows for view, rows in self.base.items()}
+        arrays |= {f"radius/{view}": radius for view, radius in self.radius.items()}
+        for t, sub in enumerate(self.subspaces):
+            arrays |= {f"sub{t}/columns": sub.columns, f"sub{t}/members": sub.members}
+        if self.embedding:
+            arrays |= {f"embedding/{name}": array for name, array in self.embedding.state().items()}
+        arrays |= {
+            "rows_of_antigens": self.rows_of_antigens,
+            "typical": self.typical,
+            "percentiles": self.percentiles,
+            "twins/hashes": self.twins.hashes,
+            "twins/rows": self.twins.rows,
+        }
+        subspaces = [[sub.view, sub.median] for sub in self.subspaces]
+        meta = {"preset": self.preset, "rows": self.rows, "encoder": self.encoder.state(), "subspaces": subspaces}
+        return arrays, meta
+
+    @classmethod
+    def from_state(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Self:
+        views = Views({name: arrays[f"views/{name}"] for name in Views.names()})
+        embedding = None
+        if "embedding/axes" in arrays:
+            embedding = Embedding(arrays["embedding/mean"], arrays["embedding/axes"])
+        model = cls(Encoder.from_state(meta["encoder"]), views, embedding, meta["preset"], meta["rows"])
+        model.base = {view: arrays[f"base/{view}"] for view in VIEWS}
+        for view in model.plan.views():
+            model.antigens[view] = Antigens(model.base[view], model.plan.groups)
+            model.radius[view] = arrays[f"radius/{view}"]
+        model.subspaces = tuple(
+            Subspace(view, arrays[f"sub{t}/columns"], arrays[f"sub{t}/members"], median, model.base[view])
+            for t, (view, median) in enumerate(meta["subspaces"])
+        )
+        model.rows_of_antigens = arrays["rows_of_antigens"]
+        model.typical, model.percentiles = arrays["typical"], arrays["percentiles"]
+        model.twins = Twins(arrays["twins/hashes"], arrays["twins/rows"])
+        return model

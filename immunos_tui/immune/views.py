@@ -1,0 +1,239 @@
+"""Four ways to look at one encoded row, and how surprising each of its values is on its own.
+
+``z`` is standardised, ``r`` robust and compressed, ``g`` the normal quantile of the rank, ``w`` whitened. One lookup grid a column
+gives both the rank and the histogram's surprisal. Everything is float32 past the centring, which is done in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from immunos_tui.immune.table import FloatArray
+
+Float32 = NDArray[np.float32]
+Arrays = Mapping[str, NDArray[Any]]
+
+FIT_ROWS = 20_000
+"""Rows, evenly spaced, that the quantiles, histograms and covariances are learned from."""
+CELLS = 1024
+"""Cells of a column's lookup grid."""
+KNOTS = 256
+"""Quantile knots of a column's distribution function."""
+DISTINCT = 20
+"""Up to this many distinct values are counted one by one instead of in equal bins."""
+SHRINK = 0.05
+"""Part of the mean eigenvalue that is added to each when whitening (Ledoit and Wolf's idea with a fixed weight)."""
+BLOCK = 256
+_LINEAR = np.float32(1e4)
+_GRIDS = ("rank", "surprisal", "surprisal_loo")
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Rows as every view sees them: z, r, g, w (n, k) float32 and ``surprisal`` (n, k) in nats."""
+
+    z: Float32
+    r: Float32
+    g: Float32
+    w: Float32
+    surprisal: Float32
+
+
+class Views:
+    """The fitted views of a (n, k) matrix; ``arrays`` holds everything they know."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self.arrays = {name: arrays[name] for name in self.names()}
+        self._offset = np.arange(len(arrays["centre"]), dtype=np.int32) * CELLS
+        step = np.diff(arrays["rank"], axis=1)
+        self._rank = np.ascontiguousarray(arrays["rank"][:, :CELLS]).ravel()
+        self._step = np.ascontiguousarray(step).ravel()
+        self._surprisal = arrays["surprisal"].ravel()
+        self._surprisal_loo = arrays["surprisal_loo"].ravel()
+
+    @staticmethod
+    def names() -> tuple[str, ...]:
+        return ("centre", "scale", "mean", "deviation", "low", "high", "start", "rate", "bins", *_GRIDS, "whiten")
+
+    @classmethod
+    def fit(cls, matrix: FloatArray) -> Views:
+        """Learn the views from the rows of a finite (n, k) matrix, n >= 1."""
+        rows = matrix[spread(len(matrix), FIT_ROWS)]
+        centre, scale = _robust(rows)
+        c = _compress((rows - centre) / scale)
+        mean, deviation = c.mean(axis=0, dtype=np.float64), c.std(axis=0, dtype=np.float64)
+        deviation = np.where(deviation > 0, deviation, 1.0)
+        low, high = c.min(axis=0), c.max(axis=0)
+        start = np.arcsinh(low)
+        extent = np.arcsinh(high) - start
+        rate = np.where(extent > 0, CELLS / np.where(extent > 0, extent, 1), 0).astype(np.float32)
+        grids = _grids(c, start, rate, low, high)
+        arrays: dict[str, NDArray[Any]] = {
+            "centre": centre,
+            "scale": scale,
+            "mean": mean.astype(np.float32),
+            "deviation": deviation.astype(np.float32),
+            "low": low,
+            "high": high,
+            "start": start,
+            "rate": rate,
+            **grids,
+            "whiten": _whitening(((c - mean) / deviation).astype(np.float32)),
+        }
+        return cls(arrays)
+
+    def project(self, matrix: FloatArray, leave_one_out: bool = False) -> Projection:
+        """The views of the rows of a finite (n, k) matrix; a row's values do not depend on the other rows.
+
+        ``leave_one_out`` takes a row's own count out of the histograms, for rows that they were learned from.
+        """
+        a = self.arrays
+        c = _compress((matrix - a["centre"]) / a["scale"])
+        z = (c - a["mean"]) / a["deviation"]
+        r = np.arcsinh(c)
+        cell = (r - a["start"]) * a["rate"]
+        np.clip(cell, 0, CELLS, out=cell)
+        index = np.minimum(cell.astype(np.int32), CELLS - 1)
+        cell -= index
+        index += self._offset
+        g = self._step.take(index)
+        g *= cell
+        g += self._rank.take(index)
+        surprisal = (self._surprisal_loo if leave_one_out else self._surprisal).take(index)
+        self._beyond(c, g, surprisal)
+        return Projection(z, r, g, _product(z, a["whiten"]), surprisal)
+
+    def _beyond(self, c: Float32, g: Float32, surprisal: Float32) -> None:
+        """Where a value lies outside self's range, let rank and surprisal go on growing, in place."""
+        a = self.arrays
+        outside = np.flatnonzero(((c > a["high"]) | (c < a["low"])).ravel())
+        if len(outside) == 0:
+            return
+        column = outside % c.shape[1]
+        value = c.ravel()[outside]
+        over = value - a["high"][column]
+        under = a["low"][column] - value
+        excess = np.maximum(over, under)
+        g.ravel()[outside] += np.copysign(np.log1p(excess / a["deviation"][column]), over)
+        unseen = a["bins"][1, column] + np.log1p(excess * a["bins"][0, column])
+        surprisal.ravel()[outside] = unseen
+
+
+def spread(n: int, most: int) -> NDArray[np.int64]:
+    """At most ``most`` row numbers of ``n``, evenly spaced: the same whatever the seed."""
+    return np.arange(n) if n <= most else np.linspace(0, n - 1, most).astype(np.int64)
+
+
+def _robust(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Median, and the robust scale max(min(IQR / 1.349, sd), sd / 20), of each column; 1 where it would be 0."""
+    q1, centre, q3 = np.quantile(rows, [0.25, 0.5, 0.75], axis=0)
+    reach = np.abs(rows - centre).max(axis=0)
+    reach = np.where(reach > 0, reach, 1.0)
+    deviation = reach * np.std((rows - centre) / reach, axis=0)
+    scale = np.maximum(np.minimum((q3 - q1) / 1.349, deviation), 0.05 * deviation)
+    return centre, np.where(scale > 0, scale, 1.0)
+
+
+def _compress(c: FloatArray) -> Float32:
+    """float32 with everything past 1e4 robust deviations log-compressed, so that squares stay finite."""
+    out = np.clip(c, -1e30, 1e30).astype(np.float32)
+    if out.size and max(float(out.max()), -float(out.min())) > _LINEAR:
+        far = np.abs(out) > _LINEAR
+        out[far] = np.copysign(_LINEAR * (1 + np.log(np.abs(out[far]) / _LINEAR)), out[far])
+    return out
+
+
+def _product(rows: Float32, weights: Float32) -> Float32:
+    """``rows @ weights`` in blocks of one shape, so that a row's product does not depend on its neighbours."""
+    out = np.empty((len(rows), weights.shape[1]), dtype=np.float32)
+    whole = len(rows) - len(rows) % BLOCK
+    for start in range(0, whole, BLOCK):
+        np.matmul(rows[start : start + BLOCK], weights, out=out[start : start + BLOCK])
+    if whole < len(rows):
+        padded = np.zeros((BLOCK, rows.shape[1]), dtype=np.float32)
+        padded[: len(rows) - whole] = rows[whole:]
+        out[whole:] = (padded @ weights)[: len(rows) - whole]
+    return out
+
+
+def _whitening(z: Float32) -> Float32:
+    covariance = np.atleast_2d(z.T.astype(np.float64) @ z.astype(np.float64)) / max(len(z) - 1, 1)
+    values, vectors = np.linalg.eigh(covariance)
+    values = np.maximum(values, 0)
+    ridge = SHRINK * float(values.mean()) or 1.0
+    # A deterministic sign, so that equal data gives equal bytes whatever the eigensolver's mood.
+    signs = np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(len(values))])
+    return np.ascontiguousarray(vectors * signs * (values + ridge) ** -0.5, dtype=np.float32)
+
+
+def _grids(c: Float32, start: Float32, rate: Float32, low: Float32, high: Float32) -> dict[str, NDArray[Any]]:
+    """The rank and surprisal of every cell of every column, and the (2, k) bins: bins per unit, nats when outside."""
+    n, k = c.shape
+    rank = np.zeros((k, CELLS + 1), dtype=np.float32)
+    surprisal = np.zeros((k, CELLS), dtype=np.float32)
+    loo = np.zeros((k, CELLS), dtype=np.float32)
+    bins = np.zeros((2, k), dtype=np.float32)
+    place = np.clip((np.arcsinh(c) - start) * rate, 0, CELLS - 1).astype(np.int32)
+    middle = np.arange(CELLS) + 0.5
+    for j in range(k):
+        ordered = np.sort(c[:, j])
+        first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+        values, counts = ordered[first], np.diff(np.append(first, n))
+        span = float(high[j]) - float(low[j])
+        if span <= 0:
+            continue
+        rank[j] = _rank_curve(values, counts, float(start[j]), float(rate[j]))
+        if len(values) <= DISTINCT:
+            weight = np.bincount(place[:, j], minlength=CELLS).astype(np.float64)
+            own, total, width = weight > 0, float(n) + 0.5 * len(values), span / max(len(values) - 1, 1)
+            cells, lost = weight, own.astype(np.float64)
+        else:
+            number = int(np.clip(np.sqrt(n), 10, 40))
+            width = span / number
+            count = np.bincount(np.minimum(((c[:, j] - low[j]) / width).astype(np.int64), number - 1), minlength=number)
+            at = np.sinh(float(start[j]) + middle / float(rate[j]))
+            bin_of = np.clip(((at - float(low[j])) / width).astype(np.int64), 0, number - 1)
+            cells, lost = _smooth(count)[bin_of], np.full(CELLS, 0.5)
+            total = float(n) + 0.5 * number
+        surprisal[j] = -np.log((cells + 0.5) / total)
+        loo[j] = -np.log((np.maximum(cells - lost, 0) + 0.5) / total)
+        bins[:, j] = 1 / width, -np.log(0.5 / total)
+    return {"rank": rank, "surprisal": surprisal, "surprisal_loo": loo, "bins": bins}
+
+
+def _smooth(count: NDArray[np.int64]) -> FloatArray:
+    padded = np.pad(count.astype(np.float64), 1)
+    return padded[:-2] / 4 + padded[1:-1] / 2 + padded[2:] / 4
+
+
+def _rank_curve(values: Float32, counts: NDArray[np.int64], start: float, rate: float) -> Float32:
+    """The normal quantile of the mid-rank at the borders of a column's cells."""
+    level = (np.cumsum(counts) - counts / 2) / counts.sum()
+    if len(values) > KNOTS:
+        pick = np.unique(np.concatenate([[0], np.searchsorted(level[:-1], np.linspace(0, 1, KNOTS)[1:-1]), [len(values) - 1]]))
+        values, level = values[pick], level[pick]
+    knots = (np.arcsinh(values) - start) * rate
+    return np.interp(np.arange(CELLS + 1), knots, normal_quantile(level)).astype(np.float32)
+
+
+def normal_quantile(p: FloatArray) -> FloatArray:
+    """The inverse of the standard normal distribution function, to 1e-9 (Acklam's rational approximation)."""
+    p = np.asarray(p, dtype=np.float64)
+    tail = np.minimum(p, 1 - p)
+    q = np.sqrt(-2 * np.log(np.maximum(tail, 1e-300)))
+    outer = np.polyval(_C, q) / np.polyval([*_D, 1.0], q)
+    centre = p - 0.5
+    s = centre * centre
+    inner = centre * np.polyval(_A, s) / np.polyval([*_B, 1.0], s)
+    return np.where(tail < 0.02425, np.where(p < 0.5, outer, -outer), inner)
+
+
+_A = (-39.69683028665376, 220.9460984245205, -275.9285104469687, 138.3577518672690, -30.66479806614716, 2.506628277459239)
+_B = (-54.47609879822406, 161.5858368580409, -155.6989798598866, 66.80131188771972, -13.28068155288572)
+_C = (-0.007784894002430293, -0.3223964580411365, -2.400758277161838, -2.549732539343734, 4.374664141464968, 2.938163982698783)
+_D = (0.007784695709041462, 0.3224671290700398, 2.445134137142996, 3.754408661907416)

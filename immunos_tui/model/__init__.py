@@ -1,0 +1,1 @@
+"""The nouns of the program as frozen values. Standard library only."""

@@ -1,0 +1,1 @@
+"""One module a tab, what they have in common, and the dialogs."""

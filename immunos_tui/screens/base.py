@@ -1,0 +1,164 @@
+"""What every tab has in common: the frame, the snapshot, and calls to the services off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from textual import events, work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.widget import Widget
+
+from immunos_tui.model.errors import ImmunosError
+from immunos_tui.model.posture import Snapshot
+from immunos_tui.services.house import House
+from immunos_tui.widgets.chrome import HeadLine, KeyLine
+from immunos_tui.widgets.lines import LinesView
+from immunos_tui.widgets.table import RowTable
+
+if TYPE_CHECKING:
+    from immunos_tui.app import ImmunosApp
+
+T = TypeVar("T")
+
+TABS = (
+    ("chat", "Chat"),
+    ("thymus", "Thymus"),
+    ("spleen", "Spleen"),
+    ("system", "System"),
+    ("foundry", "Foundry"),
+    ("kb", "KB"),
+)
+
+
+class TabScreen(Screen[None]):
+    """One tab. A hidden one only notes that it is stale, and looks again when it is shown."""
+
+    AUTO_FOCUS = ""
+    TAB: ClassVar[str] = ""
+    HINTS: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """(binding id, verb) of the keys to show, most important first."""
+
+    snapshot: reactive[Snapshot] = reactive(Snapshot(), init=False)
+
+    if TYPE_CHECKING:
+
+        @property
+        def app(self) -> ImmunosApp: ...
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._drawn: Snapshot | None = None
+
+    def compose(self) -> ComposeResult:
+        yield HeadLine()
+        yield from self.compose_body()
+        yield KeyLine()
+
+    def compose_body(self) -> Iterable[Widget]:
+        """The widgets between the two lines of the frame."""
+        return ()
+
+    def on_mount(self) -> None:
+        self.show_frame()
+
+    # The snapshot -------------------------------------------------------------------------
+
+    def watch_snapshot(self) -> None:
+        if self.is_current or (self.app.screen_stack and self.app.screen_stack[0] is self):
+            self._catch_up()
+
+    def on_screen_resume(self) -> None:
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Draw what has changed since this screen last drew."""
+        if not self.is_mounted:
+            return
+        before, now = self._drawn, self.snapshot
+        self.show_frame()
+        if before != now:
+            self._drawn = now
+            self.snapshot_changed(before, now)
+
+    def snapshot_changed(self, before: Snapshot | None, now: Snapshot) -> None:
+        """Something that the monitor watches is different; only called while shown."""
+
+    # The frame ----------------------------------------------------------------------------
+
+    def show_frame(self) -> None:
+        """Bring both lines up to date; they repaint only where they differ."""
+        self.query_one(HeadLine).set_state(self.app.host_name, TABS, self.TAB, self.app.head_pieces(self.snapshot))
+        self.query_one(KeyLine).set_keys(self.hints())
+
+    def hints(self) -> list[tuple[str, str]]:
+        """(key, verb) for the bottom line."""
+        return [(self.key_of(binding), verb) for binding, verb in self.hint_ids()]
+
+    def hint_ids(self) -> Iterable[tuple[str, str]]:
+        """(binding id, verb) of the keys that matter under the cursor."""
+        return self.HINTS
+
+    def key_of(self, binding_id: str) -> str:
+        """The key that the operator has for a binding, as it is written on screen."""
+        changed = self.app.key_changes.get(binding_id)
+        if changed:
+            return shown_key(changed)
+        for owner in (type(self), type(self.app), RowTable, LinesView):
+            for binding in owner.BINDINGS:
+                if isinstance(binding, Binding) and binding.id == binding_id:
+                    return shown_key(binding.key)
+        return "?"
+
+    def on_resize(self, _event: events.Resize) -> None:
+        self.set_class(self.app.size.width >= 110, "-wide")
+        self.set_class(self.app.size.height < 20, "-short")
+        self.call_after_refresh(self.show_frame)
+
+    # The services -------------------------------------------------------------------------
+
+    async def read(self, work: Callable[[House], T]) -> T:
+        """Run a look-up in the reading lane."""
+        return await asyncio.wrap_future(self.app.reading.submit(work))
+
+    async def write(self, work: Callable[[House], T]) -> T:
+        """Run a change in the writing lane, and let the monitor see it at once."""
+        try:
+            return await asyncio.wrap_future(self.app.writing.submit(work))
+        finally:
+            self.app.monitor.poke()
+
+    @work(group="tell", exit_on_error=True)
+    async def tell(self, step: Awaitable[str | None]) -> None:
+        """Await a step and say how it went: its sentence, or its error."""
+        try:
+            said = await step
+        except ImmunosError as error:
+            self.app.complain(error)
+        else:
+            if said:
+                self.app.notify(said, markup=False, timeout=4)
+
+
+def shown_key(keys: str) -> str:
+    """The first of a binding's keys as it is written on screen."""
+    key = keys.split(",")[0].strip()
+    names = {
+        "slash": "/",
+        "question_mark": "?",
+        "colon": ":",
+        "exclamation_mark": "!",
+        "plus": "+",
+        "minus": "-",
+        "escape": "esc",
+        "left_square_bracket": "[",
+        "right_square_bracket": "]",
+        "pagedown": "PgDn",
+        "pageup": "PgUp",
+        "full_stop": ".",
+    }
+    return names.get(key, key.replace("ctrl+", "^") if key.startswith("ctrl+") else key)

@@ -1,0 +1,333 @@
+"""Spleen (triage): the posture, the list of issues, what is known of the one under the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+
+from textual import on, work
+from textual.binding import Binding
+from textual.containers import Container, Horizontal, Vertical
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Input
+
+from immunos_tui.model.errors import ImmunosError, UsageError
+from immunos_tui.model.posture import Posture, Snapshot
+from immunos_tui.model.query import SORTS
+from immunos_tui.model.when import ago
+from immunos_tui.screens.base import TabScreen
+from immunos_tui.screens.triage import Triage
+from immunos_tui.services.spleen import IssueList
+from immunos_tui.store import now_ms
+from immunos_tui.widgets.chrome import LineWidget, Piece, RuleLine
+from immunos_tui.widgets.issue_detail import detail_lines, detail_title, seen_note
+from immunos_tui.widgets.issue_rows import ISSUE_COLUMNS, issue_cells
+from immunos_tui.widgets.lines import LinesView
+from immunos_tui.widgets.palette import spark
+from immunos_tui.widgets.table import RowTable
+
+FILTER_PAUSE = 0.15
+"""Seconds without a key until the filter that is being written is tried."""
+
+DETAIL_PAUSE = 0.05
+"""Seconds that the cursor rests on a row until its detail is fetched."""
+
+EMPTY = (
+    "No issues yet. Scan a file with F, make an issue with i, or run `immunos-tui tour`\n"
+    "to see the whole loop on a bundled sample in a minute."
+)
+NOTHING = "Nothing matches the filter. / changes it, esc clears it."
+
+
+class SpleenScreen(TabScreen):
+    """Triage by single keys."""
+
+    TAB = "spleen"
+    HELP = """
+    Spleen (triage): work the list from the top. d says what an issue was; u takes back any step.
+    Filter: is:open prio:>=high owner:me -domain:logs agent:net-1 verdict:none tag:x age:<2d count:>10 "some words"
+    """
+    HINTS = (
+        ("spleen.ack", "ack"),
+        ("spleen.verdict", "verdict"),
+        ("spleen.assign", "assign"),
+        ("spleen.resolve", "resolve"),
+        ("spleen.comment", "comment"),
+        ("spleen.undo", "undo"),
+        ("spleen.scan", "scan"),
+        ("spleen.new", "new"),
+        ("spleen.filter", "filter"),
+        ("app.help", "help"),
+    )
+    BINDINGS = [
+        Binding("o", "step('ack')", "Acknowledge", id="spleen.ack", tooltip="Say that you have seen it."),
+        Binding("a", "ask('assign')", "Assign", id="spleen.assign", tooltip="Hand it to somebody."),
+        Binding("A", "step('mine')", "Assign to me", id="spleen.mine", tooltip="Take it yourself."),
+        Binding("d", "ask('verdict')", "Verdict", id="spleen.verdict", tooltip="Say what it was: threat, false positive, benign, duplicate."),
+        Binding("x", "ask('resolve')", "Resolve", id="spleen.resolve", tooltip="Close it; asks for a verdict where one is needed."),
+        Binding("X", "step('reopen')", "Reopen", id="spleen.reopen", tooltip="Open a resolved issue again."),
+        Binding("c", "ask('comment')", "Comment", id="spleen.comment", tooltip="Add a line for others."),
+        Binding("l", "ask('label')", "Label", id="spleen.label", tooltip="Add a label, or take it away."),
+        Binding("i", "ask('new_issue')", "New issue", id="spleen.new", tooltip="Make an issue by hand."),
+        Binding("plus", "step('up')", "More urgent", id="spleen.up", tooltip="One priority up."),
+        Binding("minus", "step('down')", "Less urgent", id="spleen.down", tooltip="One priority down."),
+        Binding("exclamation_mark", "step('escalate')", "Escalate", id="spleen.escalate", tooltip="Make it critical."),
+        Binding("u", "ask('undo')", "Undo", id="spleen.undo", tooltip="Take back your latest step, also after a restart."),
+        Binding("U", "ask('redo')", "Redo", id="spleen.redo", tooltip="Bring back what undo took away."),
+        Binding("slash", "filter", "Filter", id="spleen.filter", tooltip="Change what the list shows."),
+        Binding("s", "sort", "Sort", id="spleen.sort", tooltip="The next order of the list."),
+        Binding("S", "reverse", "Reverse", id="spleen.reverse", tooltip="Turn the order around."),
+        Binding("F", "scan", "Scan a file", id="spleen.scan", tooltip="Queue the scan of a file with an agent."),
+        Binding("z", "zoom", "Zoom", id="spleen.zoom", tooltip="The detail alone, and back."),
+        Binding("y", "copy", "Copy", id="spleen.copy", tooltip="Copy the detail's text."),
+        Binding("escape", "back", "Back", id="spleen.back", tooltip="Leaves field, marks, filter or detail."),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.triage = Triage(self)
+        self._list = IssueList((), 0, "", "urgency")
+        self._query = ""
+        self._sort, self._reversed = "urgency", False
+        self._wanted: int | None = None
+        self._pause: Timer | None = None
+        self._detail_pause: Timer | None = None
+        self._problem = ""
+
+    def compose_body(self) -> Iterable[Widget]:
+        yield LineWidget(id="posture")
+        with Horizontal(id="filter-row"):
+            yield LineWidget(id="filter-line")
+            field = Input(id="filter-input", compact=True)
+            field.cursor_blink = False
+            yield field
+        with Container(id="triage"):
+            yield RowTable(ISSUE_COLUMNS, id="issues")
+            with Vertical(id="side"):
+                yield RuleLine(id="detail-rule")
+                yield LinesView(id="detail")
+
+    @property
+    def table(self) -> RowTable:
+        return self.query_one("#issues", RowTable)
+
+    def on_mount(self) -> None:
+        self._query = self.app.settings.spleen.filter
+        self.set_class(self.app.size.width >= 110, "-wide")
+        self.show_frame()
+        self.table.focus()
+        self.load()
+
+    # Looking ------------------------------------------------------------------------------
+
+    def snapshot_changed(self, before: Snapshot | None, now: Snapshot) -> None:
+        self._show_posture()
+        if before is None or before.changes != now.changes:
+            self.load()
+        elif before.posture != now.posture:
+            self.show_rows()
+
+    @work(group="list", exclusive=True)
+    async def load(self) -> None:
+        """Look at the list again, then at the rows on the screen and the detail."""
+        query, sort, turned = self._query, self._sort, self._reversed
+        try:
+            self._list = await self.read(lambda house: house.spleen.list(query, sort, turned))
+        except UsageError as error:
+            self._problem = str(error)
+            return self._show_filter()
+        except ImmunosError as error:
+            return self.app.complain(error)
+        self._problem = ""
+        table = self.table
+        table.empty_text = NOTHING if self._list.total else EMPTY
+        table.set_keys(self._list.ids)
+        if self._wanted in self._list.ids:
+            table.move_to(self._list.ids.index(self._wanted))
+            self._wanted = None
+        self._show_filter()
+        await self._fetch(table.stale())
+        await self._fetch_detail()
+
+    @work(group="rows", exclusive=True)
+    async def show_rows(self) -> None:
+        """Ages have stepped: draw the rows on the screen again."""
+        await self._fetch(self.table.stale())
+
+    @on(RowTable.Wanted)
+    def fetch_wanted(self, event: RowTable.Wanted) -> None:
+        self.run_worker(self._fetch(event.keys), group="wanted")
+
+    async def _fetch(self, ids: tuple[int, ...]) -> None:
+        found = await self.read(lambda house: house.spleen.many(ids))
+        now = now_ms()
+        self.table.put({number: issue_cells(issue, now) for number, issue in found.items()})
+
+    @on(RowTable.Moved)
+    def cursor_moved(self) -> None:
+        if self._detail_pause:
+            self._detail_pause.stop()
+        self._detail_pause = self.set_timer(DETAIL_PAUSE, self.load_detail)
+
+    @work(group="detail", exclusive=True)
+    async def load_detail(self) -> None:
+        await self._fetch_detail()
+
+    async def _fetch_detail(self) -> None:
+        number = self.table.key
+        view, rule = self.query_one("#detail", LinesView), self.query_one("#detail-rule", RuleLine)
+        if number is None:
+            rule.set_title("")
+            return view.set_lines([], keep_scroll=False)
+        try:
+            found = await self.read(lambda house: house.spleen.detail(number))
+        except ImmunosError:
+            return None  # it was withdrawn meanwhile; the list is about to say so
+        if self.table.key != number:
+            return None
+        issue = found.issue
+        rule.set_title(detail_title(issue), seen_note(issue))
+        storm = self.app.settings.spleen.storm_per_minute
+        lines = detail_lines(
+            issue, found.evidence, found.comments, found.activity, found.minutes, storm, now_ms(), self.app.palette
+        )
+        return view.set_lines(lines, keep_scroll=view.text.startswith(lines[0].plain))
+
+    def _show_posture(self) -> None:
+        posture: Posture = self.snapshot.posture
+        flagged = sum(posture.minutes[-5:])
+        pieces: list[Piece] = [(" Spleen (triage)  ", "title"), (f"open {posture.open}  ", "strong")]
+        pieces += [(f"{name} {getattr(posture, name)}  ", name) for name in ("critical", "high") if getattr(posture, name)]
+        pieces += [(f"today +{posture.opened_today} -{posture.resolved_today}  ", "muted")]
+        if any(posture.minutes):
+            pieces += [(spark(posture.minutes, len(posture.minutes)), "bar"), (f" {flagged / 5:.0f}/min", "muted")]
+        scanned = posture.last_scan
+        last = f"scan {ago(scanned['at'], now_ms())} ago " if scanned else "nothing scanned yet "
+        if scanned and scanned["drift"].get("state", "none") != "none":
+            last = f"drift {scanned['drift']['state']}, {last}"
+        if self.snapshot.jobs.get("running"):
+            last = "job running, " + last
+        self.query_one("#posture", LineWidget).show(pieces, [(self.snapshot.trouble or last.replace("now ago", "just now"), "muted")])
+
+    def _show_filter(self) -> None:
+        marked = len(self.table.marks)
+        count = f"{len(self._list.ids)} of {self._list.total} " + (f" {marked} marked " if marked else "")
+        order = "" if self._sort == "urgency" and not self._reversed else f" by {self._sort}{' reversed' if self._reversed else ''} "
+        shown: list[Piece] = [(" / ", "accent"), (self._query or "everything", "text"), (order, "muted")]
+        if self._problem:
+            shown.append((f"  {self._problem}", "critical"))
+        self.query_one("#filter-line", LineWidget).show(shown, [(count, "muted")])
+
+    @on(RowTable.Marked)
+    def marks_changed(self) -> None:
+        self._show_filter()
+
+    def chosen(self) -> tuple[int, ...]:
+        """The issues that a step is for."""
+        return self.table.chosen()
+
+    def select_soon(self, number: int) -> None:
+        """Put the cursor on an issue once the list has it."""
+        self._wanted = number
+
+    # Keys ---------------------------------------------------------------------------------
+
+    STEPS = {
+        "ack": (lambda spleen, ids: spleen.acknowledge(ids, skip=len(ids) > 1), "acknowledged"),
+        "mine": (lambda spleen, ids: spleen.assign(ids, "me", skip=len(ids) > 1), "yours"),
+        "reopen": (lambda spleen, ids: spleen.reopen(ids, skip=len(ids) > 1), "reopened"),
+        "up": (lambda spleen, ids: spleen.step_priority(ids, 1), "one priority up"),
+        "down": (lambda spleen, ids: spleen.step_priority(ids, -1), "one priority down"),
+        "escalate": (lambda spleen, ids: spleen.edit(ids, {"priority": "critical"}, skip=True), "critical"),
+    }
+
+    @work(group="step")
+    async def action_step(self, name: str) -> None:
+        step, verb = self.STEPS[name]
+        await self.triage.change(step, verb)
+
+    @work(group="step")
+    async def action_ask(self, name: str) -> None:
+        asks: dict[str, Callable[[], Awaitable[None]]] = {
+            "assign": self.triage.assign,
+            "verdict": self.triage.verdict,
+            "resolve": self.triage.resolve,
+            "comment": self.triage.comment,
+            "label": self.triage.label,
+            "new_issue": self.triage.new_issue,
+            "undo": self.triage.undo,
+            "redo": lambda: self.triage.undo(redo=True),
+        }
+        await asks[name]()
+
+    @work(group="step")
+    async def action_scan(self) -> None:
+        from immunos_tui.screens.intake import ask_scan  # noqa: PLC0415 - only when a scan is asked for
+
+        await ask_scan(self)
+
+    def action_sort(self) -> None:
+        self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
+        self.load()
+
+    def action_reverse(self) -> None:
+        self._reversed = not self._reversed
+        self.load()
+
+    def action_filter(self) -> None:
+        self.query_one("#filter-row").add_class("-editing")
+        field = self.query_one("#filter-input", Input)
+        field.value = self._query + (" " if self._query and not self._query.endswith(" ") else "")
+        field.cursor_position = len(field.value)
+        field.focus()
+
+    @on(Input.Changed, "#filter-input")
+    def filter_typed(self, event: Input.Changed) -> None:
+        if self._pause:
+            self._pause.stop()
+        self._pause = self.set_timer(FILTER_PAUSE, lambda: self._use_filter(event.value))
+
+    @on(Input.Submitted, "#filter-input")
+    def filter_taken(self, event: Input.Submitted) -> None:
+        self._use_filter(event.value)
+        self._leave_filter()
+
+    def _use_filter(self, text: str) -> None:
+        if text.strip() != self._query:
+            self._query = text.strip()
+            self.load()
+
+    def _leave_filter(self) -> None:
+        if self._pause:
+            self._pause.stop()
+        self.query_one("#filter-row").remove_class("-editing")
+        self.table.focus()
+
+    def action_zoom(self) -> None:
+        self.toggle_class("-zoom")
+        (self.query_one("#detail") if self.has_class("-zoom") else self.table).focus()
+
+    @on(RowTable.Opened)
+    def open_row(self) -> None:
+        if not self.has_class("-zoom"):
+            self.action_zoom()
+
+    def action_copy(self) -> None:
+        self.app.copy_to_clipboard(self.query_one("#detail", LinesView).text.replace("\x00rule", "-- "))
+        self.app.notify("The detail is on the clipboard, where the terminal allows it.", markup=False, timeout=3)
+
+    def action_back(self) -> None:
+        """Leave, in this order: the field, the marks, the filter, the detail."""
+        if isinstance(self.focused, Input):
+            self._leave_filter()
+        elif self.table.clear_marks():
+            return
+        elif self.has_class("-zoom"):
+            self.action_zoom()
+        elif self._query != self.app.settings.spleen.filter:
+            self._query = self.app.settings.spleen.filter
+            self.load()
+
+
+TAB_SCREEN = SpleenScreen
+

@@ -1,0 +1,152 @@
+"""An issue in words: why it fired, how sure that is, where it was seen, who did what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.text import Text
+
+from immunos_tui.model.activity import Activity
+from immunos_tui.model.detection import Evidence
+from immunos_tui.model.issue import Comment, Issue
+from immunos_tui.model.text import clean, clean_block, cut, cut_middle
+from immunos_tui.model.when import ago, clock, many
+from immunos_tui.widgets.lines import RULE
+from immunos_tui.widgets.palette import Palette, gauge, spark
+
+BAR = 10
+"""Cells of a feature's share bar."""
+
+
+def detail_title(issue: Issue) -> str:
+    """The rule above the detail: number, urgency, state."""
+    state = str(issue.status) if issue.verdict is None else f"{issue.status}, verdict {issue.verdict}"
+    return f"#{issue.id} {issue.priority}, {state}"
+
+
+def seen_note(issue: Issue) -> str:
+    """How often and when, for the rule's right end."""
+    if not issue.from_detections:
+        return f"made {clock(issue.created_at)}"
+    return f"{many(issue.count)} seen, first {clock(issue.first_seen)}, last {clock(issue.last_seen)}"
+
+
+def detail_lines(
+    issue: Issue,
+    evidence: tuple[Evidence, ...],
+    comments: tuple[Comment, ...],
+    activity: tuple[Activity, ...],
+    minutes: tuple[int, ...],
+    storm_per_minute: int,
+    now: int,
+    palette: Palette,
+) -> list[Text]:
+    """Everything that is known of an issue, the most telling first."""
+    lines = [Text(clean(issue.title), style=palette.strong)]
+    lines += list(_storm(minutes, storm_per_minute, palette))
+    if evidence:
+        lines += list(_why(evidence[0], palette))
+    lines += list(_people(issue, now, palette))
+    if issue.body:
+        lines += [Text(line, style=palette.text) for line in clean_block(issue.body).split("\n")]
+    for comment in comments:
+        lines.append(Text.assemble((f"{clean(comment.author, 30)}, {ago(comment.at, now)}: ", palette.accent), clean(comment.body)))
+    if evidence:
+        lines += list(_rows(evidence, palette))
+    if activity:
+        lines.append(_rule("history", palette))
+        lines += [_history(row, palette) for row in activity]
+    return lines
+
+
+def _rule(title: str, palette: Palette) -> Text:
+    return Text(RULE + title, style=palette.rule)
+
+
+def _storm(minutes: tuple[int, ...], limit: int, palette: Palette) -> Iterator[Text]:
+    top = max(minutes, default=0)
+    if top:
+        word = "storm, " if top > limit else ""
+        yield Text.assemble(
+            (f"{word}at most {many(top)} a minute  ", palette.high if word else palette.muted), (spark(minutes, len(minutes)), palette.bar)
+        )
+
+
+def _why(item: Evidence, palette: Palette) -> Iterator[Text]:
+    why = item.explanation
+    if why.get("sentence"):
+        yield Text(clean(why["sentence"]), style=palette.text)
+    reasons = [reason for reason in why.get("reasons", ()) if reason.get("share", 0) >= 0.005][:5]
+    name_room = min(26, max((len(str(reason["name"])) for reason in reasons), default=0))
+    value_room = min(16, max((len(str(reason["value"])) for reason in reasons), default=0))
+    for number, reason in enumerate(reasons):
+        yield _reason(reason, "Why   " if not number else "      ", name_room, value_room, palette)
+    yield Text.assemble(
+        (f"{_margin(why)}p {p_text(item.p_value)}  confidence {item.confidence:.1%}", palette.strong),
+        (f"   agent {clean(item.agent, 40)} v{item.version}", palette.muted),
+    )
+    if why.get("memory"):
+        yield Text(f"Like  {clean(why['memory'])}", style=palette.high)
+    for note in why.get("notes", ())[:3]:
+        yield Text(f"Note  {clean(note)}", style=palette.muted)
+
+
+def _margin(why: Mapping[str, Any]) -> str:
+    margin = why.get("margin")
+    return f"{margin:.1f}x outside tolerance  " if isinstance(margin, (int, float)) and margin == margin and margin > 0 else ""
+
+
+def p_text(p: float) -> str:
+    """A p-value with two figures, without an exponent where that is readable."""
+    return f"{p:.2g}" if p >= 0.0001 else f"{p:.0e}"
+
+
+def _reason(reason: Mapping[str, Any], lead: str, name_room: int, value_room: int, palette: Palette) -> Text:
+    share = float(reason["share"])
+    return Text.assemble(
+        (lead, palette.muted),
+        (cut_middle(clean(reason["name"]), name_room).ljust(name_room), palette.text),
+        (" " + cut(clean(reason["value"]), value_room).ljust(value_room), palette.strong),
+        (f"  self {clean(reason['self_range'], 40)}"[:32].ljust(32), palette.muted),
+        (gauge(share, BAR).replace("░", " "), palette.bar),
+        (f" {share:3.0%}", palette.text),
+    )
+
+
+def _people(issue: Issue, now: int, palette: Palette) -> Iterator[Text]:
+    facts = []
+    if issue.owner:
+        facts.append(f"owner {clean(issue.owner, 40)}")
+    if issue.verdict:
+        of = f" of #{issue.duplicate_of}" if issue.duplicate_of else ""
+        why = f": {clean(issue.verdict_why, 200)}" if issue.verdict_why else ""
+        facts.append(f"verdict {issue.verdict}{of} by {clean(issue.verdict_by or '', 40)}, {ago(issue.verdict_at, now)}{why}")
+    facts += [f"{name} {clean(value, 60)}" for name, value in (("domain", issue.domain), ("project", issue.project), ("due", issue.due)) if value]
+    if issue.tags:
+        facts.append("labels " + " ".join(clean(tag, 40) for tag in issue.tags))
+    if facts:
+        yield Text("  ".join(facts), style=palette.muted)
+
+
+def _rows(evidence: tuple[Evidence, ...], palette: Palette) -> Iterator[Text]:
+    yield _rule("samples", palette)
+    for item in evidence[:12]:
+        place = f"row {item.row + 1} of {cut_middle(clean(item.source.rsplit('/', 1)[-1]), 32)}"
+        yield Text.assemble((f"{place}, p {p_text(item.p_value)}  ", palette.muted), (clean(item.sample or "", 400), palette.text))
+
+
+def _history(row: Activity, palette: Palette) -> Text:
+    moved = row.payload.get("set", {})
+    words = ", ".join(f"{name} {_value(before)} to {_value(after)}" for name, (before, after) in moved.items() if name != "verdict_at")
+    if "body" in row.payload:
+        words = cut(clean(row.payload["body"]), 60)
+    undoes = f" of {row.undoes}" if row.undoes else ""
+    what = row.action.removeprefix("issue.")
+    return Text.assemble(
+        (f"{row.seq:>5} {clock(row.at):<16} {clean(row.actor, 30):<10} ", palette.muted), (f"{what}{undoes}  ", palette.text), (words, palette.muted)
+    )
+
+
+def _value(value: Any) -> str:
+    return "nothing" if value is None else " ".join(map(str, value)) if isinstance(value, list) else cut(clean(value), 40)

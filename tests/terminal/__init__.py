@@ -1,0 +1,1 @@
+"""Tests of real programs in real pseudo-terminals."""

@@ -1,0 +1,69 @@
+"""Programs in pseudo-terminals, each in an environment that holds nothing of the developer's."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.terminal.ptyapp import PtyProgram
+
+ROOT = Path(__file__).resolve().parents[2]
+REAL = [sys.executable, "-m", "immunos_tui"]
+Start = Callable[..., PtyProgram]
+
+
+@pytest.fixture
+def terminal_env(tmp_path: Path) -> dict[str, str]:
+    """A UTF-8 xterm and a home of its own."""
+    return {
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        "TERM": "xterm-256color",
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(ROOT),
+        "IMMUNOS_BASE_PATH": str(tmp_path),
+        "IMMUNOS_OLLAMA_URL": "http://127.0.0.1:9",
+    }
+
+
+@pytest.fixture
+def start(terminal_env: dict[str, str]) -> Iterator[Start]:
+    """Start a program: ``start(argv, size=..., env={...}, ...)``; an env value of None removes the variable."""
+    with ExitStack() as stack:
+
+        def begin(argv: list[str], env: dict[str, str | None] | None = None, **options: Any) -> PtyProgram:
+            merged = {**terminal_env, **(env or {})}
+            kept = {name: value for name, value in merged.items() if value is not None}
+            return stack.enter_context(PtyProgram(argv, kept, **options))
+
+        yield begin
+
+
+@pytest.fixture
+def fault_command(tmp_path: Path) -> list[str]:
+    """The command of the small app whose faults are asked for by key; its crash log is ``tmp_path/log/crash``."""
+    (tmp_path / "log").mkdir()
+    return [sys.executable, str(Path(__file__).with_name("faultapp.py")), str(tmp_path / "log" / "crash")]
+
+
+@pytest.fixture
+def fault(start: Start, fault_command: list[str]) -> Callable[..., PtyProgram]:
+    """The small app, started and painted: ``fault("--ascii", size=..., env=...)``."""
+
+    def begin(*arguments: str, **options: Any) -> PtyProgram:
+        program = start([*fault_command, *arguments], **options)
+        program.wait_for("press 0")
+        return program
+
+    return begin
+
+
+def real_command(*arguments: str) -> list[str]:
+    """The command line of the real program."""
+    return [*REAL, *arguments]
