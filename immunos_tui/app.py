@@ -215,5 +215,10 @@ class ImmunosApp(CrashSafeApp):
 
     @on(SnapshotTaken)
     def take_snapshot(self, event: SnapshotTaken) -> None:
+        first = not self.snapshot.changes
         self.snapshot = event.snapshot
+        if first and event.snapshot.changes and not event.snapshot.posture.total and not self.settings.ui.read_only:
+            from immunos_tui.screens.tour import offer_tour  # noqa: PLC0415 - only on a database without issues
+
+            self.run_worker(offer_tour(self), group="tour")
 

@@ -19,6 +19,9 @@ from immunos_tui.model.errors import UsageError
 from immunos_tui.model.text import clean
 from immunos_tui.paths import PROJECT_CONFIG, SYSTEM_CONFIG, Paths, find_paths
 
+LARGEST = 1_000_000_000
+"""What a number among the settings may be at most."""
+
 TABS = ("chat", "thymus", "spleen", "system", "foundry", "kb")
 
 
@@ -185,7 +188,8 @@ def _build(values: Mapping[str, Any]) -> Settings:
             top[name] = value
     for part in fields(Settings):
         if part.name in sections:
-            top[part.name] = part.default_factory(**sections[part.name])  # type: ignore[misc]
+            make: Any = part.default_factory
+            top[part.name] = make(**sections[part.name])
     return Settings(**top)
 
 
@@ -198,7 +202,7 @@ def _read_file(file: Path, known: Mapping[str, Any], warnings: list[str]) -> lis
         raise UsageError(f"Cannot read the settings file {file}: {clean(error)}.", "Mend or move the file.") from error
     try:
         tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{file}: {clean(error)}.", "Mend that line; `immunos-tui config validate` checks it.") from error
     found: list[tuple[str, Any, int]] = []
     for key, value in _flatten(tree):
@@ -209,8 +213,8 @@ def _read_file(file: Path, known: Mapping[str, Any], warnings: list[str]) -> lis
             raise UsageError(f"{file}:{line}: {key} is a section, not a value.", f"Write its settings below a line [{key}].")
         else:
             near = difflib.get_close_matches(key, known, 1, 0.5)
-            best = f"; did you mean {near[0]}?" if near else ""
-            warnings.append(f"{file}:{line}: unknown setting {clean(key)}{best}")
+            best = f" Did you mean {near[0]}?" if near else ""
+            warnings.append(f"{file}:{line}: there is no setting {clean(key)}, so it does nothing.{best}")
     return found
 
 
@@ -242,7 +246,7 @@ def _line_of(text: str, key: str) -> int:
 
 
 def _from_text(text: str, spec: Field[Any]) -> Any:
-    kind = type(spec.default)
+    kind: Any = type(spec.default)
     if kind is bool:
         words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
         return words.get(text.strip().lower(), text)
@@ -257,7 +261,7 @@ def _checked(key: str, value: Any, spec: Field[Any], where: str) -> Any:
         if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
             raise UsageError(f"{where}: keys takes a table of binding ids and keys.", 'For example "spleen.ack" = "o".')
         return value
-    want = type(spec.default)
+    want: Any = type(spec.default)
     if want is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
     if want is float and isinstance(value, int) and not isinstance(value, bool):
@@ -271,8 +275,8 @@ def _checked(key: str, value: Any, spec: Field[Any], where: str) -> Any:
         best = f"Did you mean {near[0]}? " if near else ""
         raise UsageError(f"{where}: {key} cannot be {clean(repr(value), 60)}.", f"{best}It takes {', '.join(choices)}.")
     low = spec.metadata.get("low")
-    if low is not None and value < low:
-        raise UsageError(f"{where}: {key} is {value}, which is below {low:g}.", spec.metadata["help"])
+    if low is not None and not low <= value <= LARGEST:
+        raise UsageError(f"{where}: {key} must be a number from {low:g} to {LARGEST:,}.", spec.metadata["help"])
     return _address(value, where) if key == "ollama.url" else value
 
 

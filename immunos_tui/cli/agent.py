@@ -50,7 +50,7 @@ def templates(as_json: bool) -> None:
 )
 @json_option
 @pass_setup
-def new(setup: Setup, name: str, template: str, answers: str | None, as_json: bool) -> None:
+def new(setup: Setup, /, name: str, template: str, answers: str | None, as_json: bool) -> None:
     """Make an agent; it is a stub until its first training."""
     params = read_answers(answers) if answers else {}
     made = setup.house.foundry.new(name, template, **params)
@@ -64,7 +64,7 @@ def new(setup: Setup, name: str, template: str, answers: str | None, as_json: bo
 @command.command("list")
 @json_option
 @pass_setup
-def list_(setup: Setup, as_json: bool) -> None:
+def list_(setup: Setup, /, as_json: bool) -> None:
     """List the agents."""
     foundry = setup.house.foundry
     found = foundry.list()
@@ -95,7 +95,7 @@ def _line(agent: Any, version: Any) -> tuple[object, ...]:
 @click.argument("name")
 @json_option
 @pass_setup
-def show(setup: Setup, name: str, as_json: bool) -> None:
+def show(setup: Setup, /, name: str, as_json: bool) -> None:
     """Show an agent with its versions."""
     foundry = setup.house.foundry
     agent, versions = foundry.get(name), foundry.versions(name)
@@ -145,7 +145,7 @@ def _version(item: Any, now: int) -> tuple[object, ...]:
 @click.argument("version", type=NUMBER, required=False)
 @json_option
 @pass_setup
-def promote(setup: Setup, name: str, version: int | None, as_json: bool) -> None:
+def promote(setup: Setup, /, name: str, version: int | None, as_json: bool) -> None:
     """Put a version in service, by default the newest."""
     chosen = setup.house.foundry.promote(name, version)
     if as_json:
@@ -163,7 +163,7 @@ def promote(setup: Setup, name: str, version: int | None, as_json: bool) -> None
 @json_option
 @pass_setup
 def evaluate(
-    setup: Setup, name: str, path: str, label: str, self_value: str, drop: tuple[str, ...], as_json: bool
+    setup: Setup, /, name: str, path: str, label: str, self_value: str, drop: tuple[str, ...], as_json: bool
 ) -> None:
     """Measure the version in service on a labelled dataset that it was not trained on."""
     from immunos_tui.cli.progress import StageLine

@@ -17,7 +17,7 @@ def command() -> None:
 @command.command()
 @json_option
 @pass_setup
-def verify(setup: Setup, as_json: bool) -> int:
+def verify(setup: Setup, /, as_json: bool) -> int:
     """Walk the hash chain of the activity record; exit code 1 names the first row that does not hold."""
     found = setup.house.audit.verify()
     if as_json:

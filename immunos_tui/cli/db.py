@@ -25,7 +25,7 @@ def command() -> None:
 @click.option("--repair", is_flag=True, help="Rebuild the text search where it disagrees with the issues.")
 @json_option
 @pass_setup
-def check(setup: Setup, repair: bool, as_json: bool) -> int:
+def check(setup: Setup, /, repair: bool, as_json: bool) -> int:
     """Check the database file; exit code 1 where it is damaged."""
     from immunos_tui.store import maintenance
 
@@ -52,7 +52,7 @@ def check(setup: Setup, repair: bool, as_json: bool) -> int:
 @click.argument("target", required=False, metavar="[FILE]")
 @json_option
 @pass_setup
-def backup(setup: Setup, target: str | None, as_json: bool) -> None:
+def backup(setup: Setup, /, target: str | None, as_json: bool) -> None:
     """Copy the database, also while it is in use, and print where the copy is."""
     from immunos_tui.store import maintenance
 
@@ -72,7 +72,7 @@ def backup(setup: Setup, target: str | None, as_json: bool) -> None:
 @click.argument("copy", metavar="FILE")
 @json_option
 @pass_setup
-def restore(setup: Setup, copy: str, as_json: bool) -> None:
+def restore(setup: Setup, /, copy: str, as_json: bool) -> None:
     """Put a copy in place of the database; what is replaced is kept beside it."""
     from immunos_tui.store import maintenance
 

@@ -49,7 +49,7 @@ def guarded(run: Callable[[], int]) -> int:
     except BrokenPipeError:
         _silence()
         return BROKEN_PIPE
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - nobody above could say more than a traceback
         return _unexpected(error)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -34,7 +35,9 @@ def command() -> None:
 @json_option
 @jsonl_option
 @pass_setup
-def list_(setup: Setup, query: str, limit: int | None, sort: str, reverse: bool, as_json: bool, as_lines: bool) -> None:
+def list_(
+    setup: Setup, /, query: str, limit: int | None, sort: str, reverse: bool, as_json: bool, as_lines: bool
+) -> None:
     """List the issues that a filter keeps, by default all of them, the most urgent first."""
     from immunos_tui.cli.issue_view import print_list
 
@@ -60,7 +63,7 @@ def list_(setup: Setup, query: str, limit: int | None, sort: str, reverse: bool,
 )
 @json_option
 @pass_setup
-def show(setup: Setup, number: int, evidence: int, as_json: bool) -> None:
+def show(setup: Setup, /, number: int, evidence: int, as_json: bool) -> None:
     """Show an issue with its evidence, comments and activity."""
     from immunos_tui.cli.issue_view import detail_dict, print_detail
 
@@ -85,7 +88,7 @@ def show(setup: Setup, number: int, evidence: int, as_json: bool) -> None:
 @click.option("--domain", metavar="NAME")
 @json_option
 @pass_setup
-def new(setup: Setup, title: str, body: str, owner: str | None, as_json: bool, **fields: Any) -> None:
+def new(setup: Setup, /, title: str, body: str, owner: str | None, as_json: bool, **fields: Any) -> None:
     """Make an issue by hand and print its number."""
     spleen = setup.house.spleen
     fields |= {"body": read_text(body), "owner": spleen.me if owner == "me" else owner}
@@ -100,7 +103,7 @@ def new(setup: Setup, title: str, body: str, owner: str | None, as_json: bool, *
 @issues_argument
 @json_option
 @pass_setup
-def ack(setup: Setup, ids: tuple[int, ...], as_json: bool) -> None:
+def ack(setup: Setup, /, ids: tuple[int, ...], as_json: bool) -> None:
     """Acknowledge new issues: somebody has seen them."""
     report_change(setup.house.spleen.acknowledge(ids), as_json)
 
@@ -110,7 +113,7 @@ def ack(setup: Setup, ids: tuple[int, ...], as_json: bool) -> None:
 @click.option("--owner", metavar="O", help="The owner, where the name is not the last word.")
 @json_option
 @pass_setup
-def assign(setup: Setup, words: tuple[str, ...], owner: str | None, as_json: bool) -> None:
+def assign(setup: Setup, /, words: tuple[str, ...], owner: str | None, as_json: bool) -> None:
     """Assign issues to OWNER ('me' is yourself), or hand them back with 'nobody'."""
     ids = list(words)
     if owner is None:
@@ -136,7 +139,7 @@ def assign(setup: Setup, words: tuple[str, ...], owner: str | None, as_json: boo
 @json_option
 @pass_setup
 def edit(
-    setup: Setup, ids: tuple[int, ...], body: str | None, clear: tuple[str, ...], as_json: bool, **given: Any
+    setup: Setup, /, ids: tuple[int, ...], body: str | None, clear: tuple[str, ...], as_json: bool, **given: Any
 ) -> None:
     """Change fields of issues."""
     fields = {name: value for name, value in given.items() if value not in (None, ())}
@@ -153,7 +156,7 @@ def edit(
 @click.argument("words", nargs=-1, required=True, metavar="ID... TEXT")
 @json_option
 @pass_setup
-def comment(setup: Setup, words: tuple[str, ...], as_json: bool) -> None:
+def comment(setup: Setup, /, words: tuple[str, ...], as_json: bool) -> None:
     """Add TEXT as a comment to issues; - reads it from standard input."""
     if len(words) < 2:
         raise UsageError(
@@ -169,7 +172,7 @@ def comment(setup: Setup, words: tuple[str, ...], as_json: bool) -> None:
 @click.option("--why", metavar="W", help="The reason.")
 @json_option
 @pass_setup
-def verdict(setup: Setup, words: tuple[str, ...], of: int | None, why: str | None, as_json: bool) -> None:
+def verdict(setup: Setup, /, words: tuple[str, ...], of: int | None, why: str | None, as_json: bool) -> None:
     """Say what issues were: threat, false_positive, benign or duplicate (--of ID). All but threat resolve them."""
     if len(words) < 2:
         raise UsageError("A verdict needs an issue and a kind.", f"Kinds: {', '.join(VerdictKind)}.")
@@ -181,7 +184,7 @@ def verdict(setup: Setup, words: tuple[str, ...], of: int | None, why: str | Non
 @issues_argument
 @json_option
 @pass_setup
-def resolve(setup: Setup, ids: tuple[int, ...], as_json: bool) -> None:
+def resolve(setup: Setup, /, ids: tuple[int, ...], as_json: bool) -> None:
     """Resolve issues; those that came from detections need a verdict first."""
     report_change(setup.house.spleen.resolve(ids), as_json)
 
@@ -190,7 +193,7 @@ def resolve(setup: Setup, ids: tuple[int, ...], as_json: bool) -> None:
 @issues_argument
 @json_option
 @pass_setup
-def reopen(setup: Setup, ids: tuple[int, ...], as_json: bool) -> None:
+def reopen(setup: Setup, /, ids: tuple[int, ...], as_json: bool) -> None:
     """Open resolved issues again."""
     report_change(setup.house.spleen.reopen(ids), as_json)
 
@@ -199,7 +202,7 @@ def reopen(setup: Setup, ids: tuple[int, ...], as_json: bool) -> None:
 @click.argument("activity", type=NUMBER, required=False)
 @json_option
 @pass_setup
-def undo(setup: Setup, activity: int | None, as_json: bool) -> None:
+def undo(setup: Setup, /, activity: int | None, as_json: bool) -> None:
     """Take back your latest step that still stands, or the step with the given activity number."""
     _say_done(setup.house.spleen.undo(activity), as_json)
 
@@ -207,7 +210,7 @@ def undo(setup: Setup, activity: int | None, as_json: bool) -> None:
 @command.command()
 @json_option
 @pass_setup
-def redo(setup: Setup, as_json: bool) -> None:
+def redo(setup: Setup, /, as_json: bool) -> None:
     """Bring back what your latest undo took away."""
     _say_done(setup.house.spleen.redo(), as_json)
 
@@ -227,7 +230,9 @@ def read_text(text: str) -> str:
     """The text, or standard input where it is a single dash."""
     if text != "-":
         return text
-    return click.get_binary_stream("stdin").read().decode("utf-8", "backslashreplace")
+    if sys.stdin is None:
+        raise UsageError("Standard input is closed.", "Give the text itself.")
+    return sys.stdin.buffer.read().decode("utf-8", "backslashreplace").rstrip("\n")
 
 
 def report_change(change: Any, as_json: bool) -> None:

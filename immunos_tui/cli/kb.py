@@ -18,7 +18,7 @@ def command() -> None:
 @command.command("list")
 @json_option
 @pass_setup
-def list_(setup: Setup, as_json: bool) -> None:
+def list_(setup: Setup, /, as_json: bool) -> None:
     """List the pages in reading order."""
     pages = KnowledgeBase(setup.paths.kb).pages()
     if as_json:
@@ -34,7 +34,7 @@ def list_(setup: Setup, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 @pass_setup
-def show(setup: Setup, name: str, as_json: bool) -> None:
+def show(setup: Setup, /, name: str, as_json: bool) -> None:
     """Print a page as Markdown."""
     text = KnowledgeBase(setup.paths.kb).text(name)
     if as_json:

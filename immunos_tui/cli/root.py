@@ -77,7 +77,7 @@ def top(ctx: click.Context, tab: str | None, read_only: bool, ascii: bool, no_mo
     setup: Setup = ctx.obj
     setup.flags = {key: value for key, value in given.items() if value != defaults[key]}
     if ctx.invoked_subcommand is None:
-        from immunos_tui.app import open_screens
+        from immunos_tui.opening import open_screens
 
         return int(open_screens(setup.flags))
     return None

@@ -22,7 +22,7 @@ from immunos_tui.model.text import clean
 @click.option("--no-record", is_flag=True, help="Only look: record no detections and make no issues.")
 @json_option
 @pass_setup
-def command(setup: Setup, path: str, agent: str, scores: str | None, no_record: bool, as_json: bool) -> None:
+def command(setup: Setup, /, path: str, agent: str, scores: str | None, no_record: bool, as_json: bool) -> None:
     """Scan a file. What does not belong becomes detections, and detections of one cause one issue."""
     progress = StageLine()
     try:

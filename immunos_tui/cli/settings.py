@@ -24,7 +24,7 @@ def command() -> None:
 @command.command()
 @json_option
 @pass_setup
-def show(setup: Setup, as_json: bool) -> None:
+def show(setup: Setup, /, as_json: bool) -> None:
     """Show every setting in force with where its value came from."""
     loaded = setup.loaded
     items = [
@@ -67,7 +67,7 @@ def _toml(value: Any) -> str:
 @click.argument("file", required=False)
 @json_option
 @pass_setup
-def validate(setup: Setup, file: str | None, as_json: bool) -> int:
+def validate(setup: Setup, /, file: str | None, as_json: bool) -> int:
     """Check the settings files, or FILE: exit code 2 where one is wrong; an unknown key is a warning."""
     if file:
         files = [Path(file).expanduser()]
@@ -90,7 +90,7 @@ def validate(setup: Setup, file: str | None, as_json: bool) -> int:
             f"Valid: {', '.join(clean(path) for path in files) if files else 'there is no settings file, so defaults hold'}."
         )
     for warning in warnings:
-        say(f"immunos-tui: warning: {clean(warning)}.")
+        say(f"immunos-tui: warning: {clean(warning)}")
     for error in errors:
         report(clean(error))
     return 2 if errors else 0
@@ -108,7 +108,7 @@ def _other_errors(setup: Setup) -> list[str]:
 @command.command()
 @json_option
 @pass_setup
-def paths(setup: Setup, as_json: bool) -> None:
+def paths(setup: Setup, /, as_json: bool) -> None:
     """Print where every file lives."""
     items = {name: str(path) for name, path in setup.paths.items().items()}
     if as_json:

@@ -30,7 +30,7 @@ class Setup:
         """The settings in force; what is odd about them is said once, on standard error."""
         loaded = load_settings(self.paths, flags=self.flags)
         for warning in loaded.warnings:
-            say(f"immunos-tui: warning: {clean(warning)}.")
+            say(f"immunos-tui: warning: {clean(warning)}")
         return loaded
 
     @cached_property

@@ -57,7 +57,7 @@ class Report:
 @json_option
 @click.option("--tmux", is_flag=True, help="The short form for a status line.")
 @pass_setup
-def command(setup: Setup, as_json: bool, tmux: bool) -> int:
+def command(setup: Setup, /, as_json: bool, tmux: bool) -> int:
     """One line of posture. Exit code 0 ok, 1 warning, 2 critical, 3 unknown."""
     found = look(setup)
     if as_json:
@@ -65,6 +65,11 @@ def command(setup: Setup, as_json: bool, tmux: bool) -> int:
     else:
         out(one_line(found.short if tmux else found.sentence))
     return int(found.level)
+
+
+def print_status() -> None:
+    """Print the line, for where the screens cannot open."""
+    out(one_line(look(Setup()).sentence))
 
 
 def look(setup: Setup) -> Report:

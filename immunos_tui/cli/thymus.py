@@ -38,7 +38,7 @@ def command() -> None:
 @json_option
 @pass_setup
 def add(
-    setup: Setup, agent: str, dataset: str, drop: tuple[str, ...], clean_data: str, as_json: bool, **given: Any
+    setup: Setup, /, agent: str, dataset: str, drop: tuple[str, ...], clean_data: str, as_json: bool, **given: Any
 ) -> None:
     """Queue the training of an agent and print the job's number."""
     job = setup.house.thymus.add_training(
@@ -58,7 +58,7 @@ def add(
 @click.option("--limit", type=click.IntRange(min=0), default=200, metavar="N")
 @json_option
 @pass_setup
-def list_(setup: Setup, limit: int, as_json: bool) -> None:
+def list_(setup: Setup, /, limit: int, as_json: bool) -> None:
     """List jobs: running, then waiting in order, then ended."""
     found = setup.house.thymus.list(limit)
     if as_json:
@@ -85,7 +85,7 @@ def _line(job: Job, now: int) -> tuple[object, ...]:
 @click.argument("number", type=NUMBER, metavar="ID")
 @json_option
 @pass_setup
-def show(setup: Setup, number: int, as_json: bool) -> None:
+def show(setup: Setup, /, number: int, as_json: bool) -> None:
     """Show a job with its progress and result."""
     job = setup.house.thymus.get(number)
     if as_json:
@@ -138,7 +138,7 @@ def _is_short(value: Any) -> bool:
 @command.command()
 @click.option("--forever", is_flag=True, help="Go on waiting for jobs until interrupted.")
 @pass_setup
-def run(setup: Setup, forever: bool) -> int:
+def run(setup: Setup, /, forever: bool) -> int:
     """Work the queue until it is empty; exit code 1 where a job did not end well."""
     thymus = setup.house.thymus
     if setup.loaded.settings.ui.read_only:
@@ -162,7 +162,7 @@ def run(setup: Setup, forever: bool) -> int:
 )
 @json_option
 @pass_setup
-def wait(setup: Setup, number: int, timeout: float | None, as_json: bool) -> int:
+def wait(setup: Setup, /, number: int, timeout: float | None, as_json: bool) -> int:
     """Wait for a job: exit code 0 done, 1 any other end, 4 nobody is at work."""
     job = setup.house.thymus.wait(number, timeout)
     if as_json:
@@ -176,7 +176,7 @@ def wait(setup: Setup, number: int, timeout: float | None, as_json: bool) -> int
 @click.argument("number", type=NUMBER, metavar="ID")
 @json_option
 @pass_setup
-def cancel(setup: Setup, number: int, as_json: bool) -> None:
+def cancel(setup: Setup, /, number: int, as_json: bool) -> None:
     """End a job that waits or runs."""
     job = setup.house.thymus.cancel(number)
     if as_json:
@@ -188,7 +188,7 @@ def cancel(setup: Setup, number: int, as_json: bool) -> None:
 @command.command()
 @click.argument("number", type=NUMBER, metavar="ID")
 @pass_setup
-def log(setup: Setup, number: int) -> None:
+def log(setup: Setup, /, number: int) -> None:
     """Print the end of a job's log."""
     job = setup.house.thymus.get(number)
     text = setup.house.thymus.log(number)

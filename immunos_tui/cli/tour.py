@@ -15,7 +15,7 @@ from immunos_tui.model.text import clean
 @click.command("tour", context_settings=HELP)
 @click.option("--wipe", is_flag=True, help="Remove what the tour has made.")
 @pass_setup
-def command(setup: Setup, wipe: bool) -> int:
+def command(setup: Setup, /, wipe: bool) -> int:
     """Train an agent on the bundled sample, scan it, and open the screens on what was found."""
     from immunos_tui.services import tour
 
@@ -28,6 +28,6 @@ def command(setup: Setup, wipe: bool) -> int:
         say("See what was found: `immunos-tui issue list`, or open the program in a terminal.")
         return 0
     setup.close()
-    from immunos_tui.app import open_screens
+    from immunos_tui.opening import open_screens
 
     return int(open_screens({**setup.flags, "ui.start_tab": "spleen"}))

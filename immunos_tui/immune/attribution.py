@@ -18,8 +18,10 @@ from immunos_tui.immune.table import FloatArray, IntArray, Table
 from immunos_tui.model.explanation import FeatureReason, ReasonDirection
 from immunos_tui.model.text import clean
 
-DISTANCE_WEIGHT = 0.25
-"""Part of a share that comes from the distance to the nearest self row."""
+DISTANCE_WEIGHT = 0.5
+"""The most of a share that comes from the distance to the nearest self row; it vanishes as one value grows telling."""
+TELLING_NATS = 4.0
+"""A value this much more surprising than usual explains a row by itself."""
 CHANGED_NATS = 12.0
 """Evidence of a constant that changed or a closed category's new value."""
 LEVELS = (99.9, 99.0, 95.0, 90.0, 75.0, 50.0)
@@ -43,7 +45,9 @@ def by_feature(encoded: FloatArray, owner: IntArray, features: int, how: np.ufun
 def shares_of(surprise: FloatArray, distance: FloatArray, changed: NDArray[np.bool_]) -> FloatArray:
     """Shares (n, features) that sum to 1 from nats of surprise and squared distances by feature."""
     surprise = surprise + np.where(changed, CHANGED_NATS, 0.0)
-    return (1 - DISTANCE_WEIGHT) * _normal(surprise) + DISTANCE_WEIGHT * _normal(distance)
+    strongest = surprise.max(axis=1, keepdims=True, initial=0.0)
+    weight = DISTANCE_WEIGHT * np.maximum(0.0, 1.0 - strongest / TELLING_NATS)
+    return (1 - weight) * _normal(surprise) + weight * _normal(distance)
 
 
 def _normal(evidence: FloatArray) -> FloatArray:

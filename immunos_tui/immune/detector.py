@@ -23,7 +23,7 @@ from immunos_tui.immune.components import ComponentModel, Evidence, Progress, le
 from immunos_tui.immune.drift import DriftWatch
 from immunos_tui.immune.explain import sentence
 from immunos_tui.immune.fitting import calibrate, fit_and_hold_out, purge
-from immunos_tui.immune.fusion import fuse
+from immunos_tui.immune.fusion import fuse, weights_of
 from immunos_tui.immune.judgement import ALPHA_HIGH, ALPHA_LOW, Judgement, confidences, verdicts
 from immunos_tui.immune.memory import THREAT, TOLERATED, Match, Memory
 from immunos_tui.immune.pipelines import model_of, model_of_kind
@@ -122,7 +122,7 @@ class Detector:
         )
         tell("calibrate", 0.0, fitted.method)
         suspect_raw = fitted.model.evidence(odd).scores if odd is not None else np.zeros((0, fitted.raw.shape[1]))
-        calibration, score, counted = calibrate(fitted.raw, suspect_raw)
+        calibration, score, counted = calibrate(fitted.raw, suspect_raw, weights_of(fitted.model))
         chosen = _reference_rows(counted, seed)
         pool = clean.take(fitted.rows) if odd is None else concat([clean.take(fitted.rows), odd])
         vectors = fitted.model.vectors(pool.take(chosen))
@@ -300,7 +300,7 @@ class Detector:
     def _pass(self, table: Table) -> _Scored:
         evidence = self.model.evidence(table)
         nats = self.calibration.nats(evidence.scores)
-        score = fuse(nats)
+        score = fuse(nats, weights_of(self.model))
         if "bonus" in evidence.detail:
             score = score + evidence.detail["bonus"]
         if not len(self.memory):

@@ -16,8 +16,7 @@ def sentence(reasons: tuple[FeatureReason, ...], margin: float, memory: str) -> 
         parts.append(f"the row lies {margin:.2g} times outside the tolerance of its nearest self row")
     elif not parts:
         parts.append("nothing stands out: the row lies inside self's tolerance")
-    text = "; ".join(parts)
-    return text[:1].upper() + text[1:] + "."
+    return "; ".join(parts) + "."
 
 
 def headline(reason: FeatureReason) -> str:

@@ -88,14 +88,16 @@ def purge(table: Table, seed: int, progress: Progress) -> tuple[IntArray, IntArr
     return np.sort(order[:keep]), np.sort(order[keep:])
 
 
-def calibrate(raw: FloatArray, suspects: FloatArray) -> tuple[Calibration, FloatArray, NDArray[np.bool_]]:
+def calibrate(
+    raw: FloatArray, suspects: FloatArray, weights: FloatArray | None
+) -> tuple[Calibration, FloatArray, NDArray[np.bool_]]:
     """Surprisal curves from ``raw`` (q, c); the scores of raw and suspect rows, and which of them are self's reference.
 
     A suspect row that lies beyond where self's own tail would end is taken for foreign and not counted.
     """
     curves = tuple(Surprisal.fit(column) for column in raw.T)
     calibration = Calibration(curves, np.zeros(0))
-    score = fuse(calibration.nats(np.concatenate([raw, suspects]) if len(suspects) else raw))
+    score = fuse(calibration.nats(np.concatenate([raw, suspects]) if len(suspects) else raw), weights)
     counted = np.ones(len(score), dtype=bool)
     if len(suspects):
         half, three = np.quantile(score, [0.5, 0.75])

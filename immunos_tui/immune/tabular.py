@@ -27,9 +27,16 @@ from immunos_tui.model.errors import UsageError
 CHUNK = 2048
 """Rows that are projected at once: the memory of a scan is bounded by this and not by the file."""
 TOLERANCE = 0.3
-"""Part of the median tolerance that is added to every antigen's own, so that twins in self do not make a radius of 0."""
+"""Part of the 95 % quantile of tolerances that is added to every antigen's own, so that twins in self do not make a radius of 0."""
+ANTIGENS = 2048
+"""Antigens where self has no rows to spare."""
+ANTIGEN_RANGE = (1024, 4096)
+PRODUCT = 2048 * 56
+"""Antigens times columns that one search may cost: few columns allow more antigens, many columns fewer."""
 LOO_ROWS = 2048
 """Self rows beyond the antigens that are scored to calibrate."""
+LOO_LEAST = 1000
+"""So many other rows suffice to leave the antigens themselves out of the calibration."""
 SUBSPACE_WIDTH = 48
 """The most columns of a random subspace."""
 VIEWS = ("z", "r", "g", "w")
@@ -39,13 +46,17 @@ BONUS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Which components are computed, and how many antigens and subspaces they use."""
+    """Which components are computed, what each weighs, and how many antigens and subspaces they use."""
 
-    components: tuple[str, ...]
-    antigens: int = 2048
+    weights: Mapping[str, float]
+    antigens: int = ANTIGENS
     groups: int = 4
     subspaces: int = 8
     subspace_antigens: int = 512
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        return tuple(self.weights)
 
     def views(self) -> tuple[str, ...]:
         """The views that need a search over all antigens, each once."""
@@ -53,9 +64,9 @@ class Preset:
 
 
 PRESETS: Mapping[str, Preset] = {
-    "immune": Preset(("z1", "r1", "g1", "wrat", "zrat", "grat", "rsub", "h")),
-    "lite": Preset(("z1", "r1", "g1", "wrat", "h")),
-    "sieve": Preset(("rsub", "zsub", "h"), antigens=512, subspaces=24, subspace_antigens=64),
+    "immune": Preset({"z1": 2, "g1": 1.5, "wrat": 1, "zrat": 1, "h": 2}),
+    "lite": Preset({"z1": 2, "g1": 1, "zrat": 1, "h": 1}),
+    "sieve": Preset({"rsub": 1, "zsub": 1, "h": 1}, antigens=512, subspaces=24, subspace_antigens=64),
 }
 
 
@@ -86,7 +97,6 @@ class TabularModel:
         self.antigens: dict[str, Antigens] = {}
         self.radius: dict[str, FloatArray] = {}
         self.subspaces: tuple[Subspace, ...] = ()
-        self.typical: FloatArray = np.zeros(0)
         self.percentiles: FloatArray = np.zeros((0, 0))
         self.twins = Twins(np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64))
         self.loo_rows: IntArray = np.zeros(0, dtype=np.int64)
@@ -99,6 +109,11 @@ class TabularModel:
     @property
     def names(self) -> tuple[str, ...]:
         return self.plan.components
+
+    @property
+    def weights(self) -> FloatArray:
+        """What each component weighs in the score, (c,)."""
+        return np.array(list(self.plan.weights.values()), dtype=np.float64)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -136,11 +151,10 @@ class TabularModel:
 
     def _learn(self, matrix: FloatArray, rng: np.random.Generator, progress: Progress) -> None:
         order = rng.permutation(self.rows)
-        count = min(self.plan.antigens, self.rows)
+        count = self._antigen_count()
         self.rows_of_antigens = order[:count].copy()
         seen = order[: count + (LOO_ROWS if self.preset != "sieve" else self.rows)]
         projection = self.views.project(matrix[seen], leave_one_out=True)
-        self.typical = projection.surprisal.mean(axis=0, dtype=np.float64)
         own = np.where(np.arange(len(seen)) < count, np.arange(len(seen)), -1)
         found: dict[str, Nearest] = {}
         for step, view in enumerate(VIEWS):
@@ -154,10 +168,18 @@ class TabularModel:
         progress("fit", 0.8, "random subspaces")
         subs = self._draw_subspaces(projection, rng)
         # Rows that are no antigens stand for fresh ones best: an antigen's own tolerance is part of its neighbours'.
-        skip = count if self.preset != "sieve" and len(seen) - count >= LOO_ROWS else 0
+        skip = count if self.preset != "sieve" and len(seen) - count >= LOO_LEAST else 0
         self.loo_rows = seen[skip:]
         self._loo = self._components(projection, found, subs)[skip:]
         progress("fit", 1.0, f"{count} antigens")
+
+    def _antigen_count(self) -> int:
+        """As many antigens as the product's budget allows, leaving enough other rows to calibrate on."""
+        wanted = self.plan.antigens
+        if wanted == ANTIGENS:
+            wanted = int(np.clip(PRODUCT // max(self.width, 1), *ANTIGEN_RANGE))
+            wanted = max(min(wanted, self.rows - LOO_ROWS), min(wanted, ANTIGENS))
+        return min(wanted, self.rows)
 
     def _draw_subspaces(self, projection: Projection, rng: np.random.Generator) -> FloatArray:
         """Draw the subspaces; returns the leave-one-out distances of the projected rows in each, (n, T)."""
@@ -199,9 +221,9 @@ class TabularModel:
     def _margin(self, view: str, nearest: Nearest) -> FloatArray:
         """How many times outside its nearest antigen's tolerance a row lies in a view: above 1 is outside."""
         radius = self.radius[view]
-        median = float(np.median(radius)) or float(radius.mean()) or 1.0
+        wide = float(np.quantile(radius, 0.95)) or 1.0
         spread = nearest.distance.mean(axis=1, dtype=np.float64)
-        margin: FloatArray = spread / (radius[winners(nearest)] + TOLERANCE * median)
+        margin: FloatArray = spread / (radius[winners(nearest)] + TOLERANCE * wide)
         return margin
 
     def loo_scores(self) -> FloatArray:
@@ -237,15 +259,15 @@ class TabularModel:
             "surprisal": projection.surprisal,
             "vectors": projection.r,
         }
-        if "r" in found:
-            detail["nearest"] = winners(found["r"])
-            detail["self_distance"] = found["r"].distance.min(axis=1)
+        if "z" in found:
+            detail["nearest"] = winners(found["z"])
+            detail["distance"] = found["z"].distance.min(axis=1)
         return Evidence(scores, detail)
 
     def attribution(self, evidence: Evidence) -> tuple[FloatArray, Direction]:
         detail = evidence.detail
         gap = (detail["vectors"] - self.base["r"][detail["nearest"]]).astype(np.float64) ** 2
-        nats = np.maximum(detail["surprisal"] - self.typical, 0.0)
+        nats = np.maximum(detail["surprisal"] - self.views.arrays["typical"], 0.0)
         if self.embedding:
             gap, nats = self.embedding.back(gap), self.embedding.back(nats)
         owner, count = self.encoder.owner, len(self.features)
@@ -270,7 +292,7 @@ class TabularModel:
             row, distance = int(twin[i]), 0.0
             if row < 0:
                 row = int(self.rows_of_antigens[evidence.detail["nearest"][i]])
-                distance = float(evidence.detail["self_distance"][i])
+                distance = float(evidence.detail["distance"][i])
             margin = max((float(evidence.scores[i, j]) for j, n in enumerate(self.names) if n.endswith("rat")), default=0.0)
             out.append(RowReasons(told, row, distance, margin))
         return out
@@ -289,7 +311,6 @@ class TabularModel:
             arrays |= {f"embedding/{name}": array for name, array in self.embedding.state().items()}
         arrays |= {
             "rows_of_antigens": self.rows_of_antigens,
-            "typical": self.typical,
             "percentiles": self.percentiles,
             "twins/hashes": self.twins.hashes,
             "twins/rows": self.twins.rows,
@@ -314,6 +335,6 @@ class TabularModel:
             for t, (view, median) in enumerate(meta["subspaces"])
         )
         model.rows_of_antigens = arrays["rows_of_antigens"]
-        model.typical, model.percentiles = arrays["typical"], arrays["percentiles"]
+        model.percentiles = arrays["percentiles"]
         model.twins = Twins(arrays["twins/hashes"], arrays["twins/rows"])
         return model

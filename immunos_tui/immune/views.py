@@ -30,7 +30,7 @@ SHRINK = 0.05
 """Part of the mean eigenvalue that is added to each when whitening (Ledoit and Wolf's idea with a fixed weight)."""
 BLOCK = 256
 _LINEAR = np.float32(1e4)
-_GRIDS = ("rank", "surprisal", "surprisal_loo")
+_GRIDS = ("rank", "surprisal", "surprisal_loo", "typical")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ def _grids(c: Float32, start: Float32, rate: Float32, low: Float32, high: Float3
     rank = np.zeros((k, CELLS + 1), dtype=np.float32)
     surprisal = np.zeros((k, CELLS), dtype=np.float32)
     loo = np.zeros((k, CELLS), dtype=np.float32)
-    bins = np.zeros((2, k), dtype=np.float32)
+    bins, typical = np.zeros((2, k), dtype=np.float32), np.zeros(k, dtype=np.float32)
     place = np.clip((np.arcsinh(c) - start) * rate, 0, CELLS - 1).astype(np.int32)
     middle = np.arange(CELLS) + 0.5
     for j in range(k):
@@ -203,7 +203,8 @@ def _grids(c: Float32, start: Float32, rate: Float32, low: Float32, high: Float3
         surprisal[j] = -np.log((cells + 0.5) / total)
         loo[j] = -np.log((np.maximum(cells - lost, 0) + 0.5) / total)
         bins[:, j] = 1 / width, -np.log(0.5 / total)
-    return {"rank": rank, "surprisal": surprisal, "surprisal_loo": loo, "bins": bins}
+        typical[j] = surprisal[j].take(place[:, j]).mean(dtype=np.float64)
+    return {"rank": rank, "surprisal": surprisal, "surprisal_loo": loo, "typical": typical, "bins": bins}
 
 
 def _smooth(count: NDArray[np.int64]) -> FloatArray:

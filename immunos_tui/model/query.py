@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from immunos_tui.model.errors import UsageError
 from immunos_tui.model.issue import Priority, Status, VerdictKind
-from immunos_tui.model.text import clean
+from immunos_tui.model.text import clean, storable
 
 IS_VALUES = ("open", "resolved", "new", "acknowledged", "in_progress", "owned", "unowned", "manual", "detected", "overdue")
 STATUS_ALIASES = {"ack": "acknowledged", "work": "in_progress", "done": "resolved"}
@@ -46,7 +46,7 @@ def parse_query(text: str, me: str = "") -> tuple[Term, ...]:
         UsageError: a field or value that does not exist, with the nearest one that does.
     """
     terms: list[Term] = []
-    for match in _TOKEN.finditer(text):
+    for match in _TOKEN.finditer(storable(text)):
         minus, name, quoted, plain = match.groups()
         value = quoted if quoted is not None else plain
         if name is None:

@@ -48,6 +48,14 @@ def clean_block(text: object, limit: int = 0) -> str:
     return cut(block, limit) if limit else block
 
 
+def storable(text: str) -> str:
+    """The text with each lone surrogate, which UTF-8 and so the database cannot hold, as its visible escape.
+
+    They come from undecodable bytes in arguments and file names.
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def cut(text: str, limit: int, mark: str = "…") -> str:
     """At most ``limit`` characters, with ``mark`` where the end is missing."""
     if len(text) <= limit:

@@ -188,26 +188,38 @@ class SpleenScreen(TabScreen):
         issue = found.issue
         rule.set_title(detail_title(issue), seen_note(issue))
         storm = self.app.settings.spleen.storm_per_minute
-        lines = detail_lines(
-            issue, found.evidence, found.comments, found.activity, found.minutes, storm, now_ms(), self.app.palette
-        )
+        parts = (issue, found.evidence, found.comments, found.activity, found.minutes)
+        lines = detail_lines(*parts, storm, now_ms(), self.app.palette, view.size.width or 80)
         return view.set_lines(lines, keep_scroll=view.text.startswith(lines[0].plain))
 
     def _show_posture(self) -> None:
         posture: Posture = self.snapshot.posture
-        flagged = sum(posture.minutes[-5:])
+        room = self.app.size.width
         pieces: list[Piece] = [(" Spleen (triage)  ", "title"), (f"open {posture.open}  ", "strong")]
         pieces += [(f"{name} {getattr(posture, name)}  ", name) for name in ("critical", "high") if getattr(posture, name)]
-        pieces += [(f"today +{posture.opened_today} -{posture.resolved_today}  ", "muted")]
-        if any(posture.minutes):
-            pieces += [(spark(posture.minutes, len(posture.minutes)), "bar"), (f" {flagged / 5:.0f}/min", "muted")]
-        scanned = posture.last_scan
-        last = f"scan {ago(scanned['at'], now_ms())} ago " if scanned else "nothing scanned yet "
-        if scanned and scanned["drift"].get("state", "none") != "none":
-            last = f"drift {scanned['drift']['state']}, {last}"
+        last = self._last_scan()
+        used = sum(len(text) for text, _ in pieces) + len(last)
+        if room - used > 14:
+            pieces.append((f"today +{posture.opened_today} -{posture.resolved_today}  ", "muted"))
+            used += 14
+        width = min(len(posture.minutes), room - used - 10)
+        if any(posture.minutes) and width >= 8:
+            rate = f"{sum(posture.minutes[-5:]) / 5:.0f}/min "
+            pieces += [(spark(posture.minutes, width), "bar"), (f" {rate}", "muted")]
+        self.query_one("#posture", LineWidget).show(pieces, [(last, "critical" if self.snapshot.trouble else "muted")])
+
+    def _last_scan(self) -> str:
+        """What the right end says: trouble first, then a running job, then the last scan and its drift."""
+        if self.snapshot.trouble:
+            return self.snapshot.trouble + " "
+        scanned = self.snapshot.posture.last_scan
         if self.snapshot.jobs.get("running"):
-            last = "job running, " + last
-        self.query_one("#posture", LineWidget).show(pieces, [(self.snapshot.trouble or last.replace("now ago", "just now"), "muted")])
+            return "job running "
+        if not scanned:
+            return "nothing scanned yet "
+        age = ago(scanned["at"], now_ms())
+        state = scanned["drift"].get("state", "none")
+        return ("" if state == "none" else f"drift {state}, ") + ("scanned just now " if age == "now" else f"scanned {age} ago ")
 
     def _show_filter(self) -> None:
         marked = len(self.table.marks)

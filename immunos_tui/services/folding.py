@@ -13,6 +13,7 @@ from immunos_tui.config import SpleenSettings
 from immunos_tui.model.agent import Agent, AgentVersion
 from immunos_tui.model.detection import Detection, Result
 from immunos_tui.model.issue import Issue, Priority, Status, VerdictKind, reopened
+from immunos_tui.model.text import storable
 from immunos_tui.store import Store, Transaction, detections, issues
 
 
@@ -39,7 +40,7 @@ class Folding:
     def open_source(self, sha256: str, path: str, size: int) -> int:
         """The id under which this content is recorded."""
         with self._store.write() as tx:
-            return detections.source(tx.db, sha256, path, size, tx.at)
+            return detections.source(tx.db, sha256, storable(path), size, tx.at)
 
     def ingest(self, source_id: int, batch: Sequence[Detection], first: int, last: int) -> None:
         """Record and fold the detections of rows ``first`` to ``last`` in one transaction.
@@ -70,7 +71,7 @@ class Folding:
         known = issues.by_fingerprints(tx.db, groups)
         targets = {}
         for fingerprint, items in groups.items():
-            worst = max(items, key=lambda item: (Priority(item.priority).rank, item.score))
+            worst = max(items, key=lambda item: (bool(item.title), Priority(item.priority).rank, item.score))
             issue = known.get(fingerprint)
             if issue is None:
                 targets[fingerprint] = self._make(tx, worst, len(items))
@@ -80,8 +81,9 @@ class Folding:
         return targets
 
     def _make(self, tx: Transaction, worst: Detection, count: int) -> int:
+        title = storable(worst.title)
         fields = {
-            "title": worst.title,
+            "title": title,
             "priority": Priority(worst.priority),
             "domain": self._agent.domain,
             "agent": self._agent.name,
@@ -94,7 +96,7 @@ class Folding:
             "project": self._agent.params.get("project"),
         }
         number = issues.insert(tx.db, fields)
-        tx.record("issue.detected", "issue", number, {"title": worst.title, "fingerprint": worst.fingerprint, "count": count})
+        tx.record("issue.detected", "issue", number, {"title": title, "fingerprint": worst.fingerprint, "count": count})
         self.total.made.append(number)
         return number
 

@@ -19,6 +19,7 @@ from immunos_tui.model.errors import ConflictError, NotFoundError, UsageError
 from immunos_tui.model.issue import Comment, Issue, Priority, Status, VerdictKind
 from immunos_tui.model.posture import Posture
 from immunos_tui.model.query import SORTS, parse_query
+from immunos_tui.model.text import storable
 from immunos_tui.store import Store, Transaction, activity, detections, issues
 from immunos_tui.services.undo import Undo
 
@@ -185,10 +186,9 @@ class Spleen:
         return self._each("issue.reopen", ids, lambda issue, _tx: rules.reopened(issue), skip)
 
     def comment(self, ids: Iterable[int], body: str) -> Change:
-        text = body.strip()
+        text = _checked({"body": body.strip()})["body"]
         if not text:
             raise UsageError("A comment needs some text.")
-        _checked({"body": text})
         with self._store.write() as tx:
             chosen = [_required(issues.get(tx.db, number), number) for number in dict.fromkeys(ids)]
             for issue in chosen:
@@ -273,7 +273,7 @@ def _checked(fields: dict[str, Any]) -> dict[str, Any]:
     Raises:
         UsageError: an empty title, a priority or date that does not exist, or a text that is too long.
     """
-    values = dict(fields)
+    values = {name: storable(value) if type(value) is str else value for name, value in fields.items()}
     if "title" in values:
         values["title"] = " ".join(str(values["title"]).split()).strip()
         if not values["title"]:
@@ -292,7 +292,7 @@ def _checked(fields: dict[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             raise UsageError(f"{values['due']!r} is no date.", "Write it as YYYY-MM-DD.") from error
     if values.get("tags") is not None:
-        values["tags"] = tuple(dict.fromkeys(tag.strip() for tag in values["tags"] if tag.strip()))
+        values["tags"] = tuple(dict.fromkeys(storable(tag.strip()) for tag in values["tags"] if tag.strip()))
         if not values["tags"] and fields["tags"]:
             raise UsageError("A label needs some text.")
     return {name: (value or None if name in ("owner", "project", "due", "domain") else value) for name, value in values.items()}

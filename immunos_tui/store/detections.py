@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from immunos_tui.model.detection import Detection, Evidence, Result
+from immunos_tui.model.text import storable
 
 
 def source(db: sqlite3.Connection, sha256: str, path: str, size: int, now: int) -> int:
@@ -48,8 +49,8 @@ def insert(
                 item.fingerprint,
                 issue,
                 now,
-                item.sample if kept else None,
-                json.dumps(item.explanation, ensure_ascii=False) if kept and item.explanation else None,
+                storable(item.sample) if kept and item.sample is not None else None,
+                json.dumps(item.explanation) if kept and item.explanation else None,
             )
             for item, issue, kept in items
         ),

@@ -120,7 +120,9 @@ def _keep(path: Path) -> Path:
     try:
         with closing(sqlite3.connect(path, timeout=5)) as db:
             migrations.backup(db, kept)
-    except sqlite3.Error:
+    except sqlite3.Error as error:
+        if (getattr(error, "sqlite_errorcode", 0) & 0xFF) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise explain(error, path) from error
         kept.parent.mkdir(mode=0o700, exist_ok=True)
         os.replace(path, kept)
         for ending in ("-wal", "-shm"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import select
 import signal
 import termios
@@ -35,6 +36,10 @@ RESIZE_INTERVAL = 0.05
 
 BACKGROUND_CHECK = 0.3
 """Seconds until a program that was put in the background, and could not be stopped there, looks again."""
+
+
+_PIECES = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b?[^\x1b]*")
+"""A control sequence, or text up to the next escape: what is lost where the parser fails."""
 
 
 class TerminalDriver(LinuxDriver):
@@ -232,8 +237,8 @@ class InputReader:
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """The messages in ``data``, which may end in the middle of one."""
-        text = self._decoder.feed(data)
-        return self._guarded(self._parser.feed(text) if text else ())
+        for piece in _PIECES.findall(self._decoder.feed(data)):
+            yield from self._guarded(self._parser.feed(piece))
 
     def tick(self) -> Iterator[Message]:
         """The messages that only silence completes, such as a lone escape."""
@@ -242,7 +247,7 @@ class InputReader:
     def _guarded(self, messages: Iterable[Message]) -> Iterator[Message]:
         try:
             yield from messages
-        except Exception:  # a number too large for a character, a cut-off sequence: input is never a reason to end
+        except Exception:  # noqa: BLE001 - a number too large for a character: input is never a reason to end
             self._parser = XTermParser()
 
 

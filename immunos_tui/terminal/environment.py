@@ -77,7 +77,7 @@ def detect(
     """Look at the variables and the two file descriptors; asks the terminal nothing and never fails."""
     flags = flags or Flags()
     term = environ.get("TERM", "").strip().lower()
-    utf8 = has_utf8(environ)
+    utf8 = has_utf8(environ) and not (environ is os.environ and _locale_was_coerced(environ))
     columns, rows = _size(output_fd)
     return TerminalEnvironment(
         term=term,
@@ -139,6 +139,20 @@ def has_utf8(environ: Mapping[str, str]) -> bool:
         if environ.get(name):
             return bool(_UTF8.search(environ[name]))
     return False
+
+
+def _locale_was_coerced(environ: Mapping[str, str]) -> bool:
+    """Whether Python itself put LC_CTYPE there, as it does where no locale is set (PEP 538).
+
+    The kernel keeps the environment that the process was started with.
+    """
+    if environ.get("LC_ALL") or "LC_CTYPE" not in environ:
+        return False
+    try:
+        with open("/proc/self/environ", "rb") as given:
+            return not any(entry.startswith(b"LC_CTYPE=") for entry in given.read().split(b"\0"))
+    except OSError:
+        return False
 
 
 def _colors(environ: Mapping[str, str], term: str) -> Colors:

@@ -41,12 +41,13 @@ def detail_lines(
     storm_per_minute: int,
     now: int,
     palette: Palette,
+    width: int = 80,
 ) -> list[Text]:
-    """Everything that is known of an issue, the most telling first."""
+    """Everything that is known of an issue, the most telling first, for a view of ``width`` cells."""
     lines = [Text(clean(issue.title), style=palette.strong)]
     lines += list(_storm(minutes, storm_per_minute, palette))
     if evidence:
-        lines += list(_why(evidence[0], palette))
+        lines += list(_why(evidence[0], palette, width))
     lines += list(_people(issue, now, palette))
     if issue.body:
         lines += [Text(line, style=palette.text) for line in clean_block(issue.body).split("\n")]
@@ -73,18 +74,20 @@ def _storm(minutes: tuple[int, ...], limit: int, palette: Palette) -> Iterator[T
         )
 
 
-def _why(item: Evidence, palette: Palette) -> Iterator[Text]:
+def _why(item: Evidence, palette: Palette, width: int) -> Iterator[Text]:
     why = item.explanation
     if why.get("sentence"):
         yield Text(clean(why["sentence"]), style=palette.text)
     reasons = [reason for reason in why.get("reasons", ()) if reason.get("share", 0) >= 0.005][:5]
-    name_room = min(26, max((len(str(reason["name"])) for reason in reasons), default=0))
-    value_room = min(16, max((len(str(reason["value"])) for reason in reasons), default=0))
+    name_room = min(max(12, width // 3), max((len(str(reason["name"])) for reason in reasons), default=0))
+    value_room = min(12, max((len(str(reason["value"])) for reason in reasons), default=0))
+    bar = BAR if width >= 70 else 0
+    range_room = width - 6 - name_room - value_room - 2 - bar - 6
     for number, reason in enumerate(reasons):
-        yield _reason(reason, "Why   " if not number else "      ", name_room, value_room, palette)
+        yield _reason(reason, "Why   " if not number else "      ", (name_room, value_room, range_room, bar), palette)
     yield Text.assemble(
         (f"{_margin(why)}p {p_text(item.p_value)}  confidence {item.confidence:.1%}", palette.strong),
-        (f"   agent {clean(item.agent, 40)} v{item.version}", palette.muted),
+        (f"  {clean(item.agent, 40)} v{item.version}", palette.muted),
     )
     if why.get("memory"):
         yield Text(f"Like  {clean(why['memory'])}", style=palette.high)
@@ -102,15 +105,16 @@ def p_text(p: float) -> str:
     return f"{p:.2g}" if p >= 0.0001 else f"{p:.0e}"
 
 
-def _reason(reason: Mapping[str, Any], lead: str, name_room: int, value_room: int, palette: Palette) -> Text:
-    share = float(reason["share"])
+def _reason(reason: Mapping[str, Any], lead: str, rooms: tuple[int, int, int, int], palette: Palette) -> Text:
+    share, (name_room, value_room, range_room, bar) = float(reason["share"]), rooms
+    usual = cut(f"self {clean(reason['self_range'], 80)}", range_room - 2) if range_room > 8 else ""
     return Text.assemble(
         (lead, palette.muted),
         (cut_middle(clean(reason["name"]), name_room).ljust(name_room), palette.text),
         (" " + cut(clean(reason["value"]), value_room).ljust(value_room), palette.strong),
-        (f"  self {clean(reason['self_range'], 40)}"[:32].ljust(32), palette.muted),
-        (gauge(share, BAR).replace("░", " "), palette.bar),
-        (f" {share:3.0%}", palette.text),
+        (f" {usual}".ljust(max(0, range_room)), palette.muted),
+        (gauge(share, bar).replace("░", " ") if bar else "", palette.bar),
+        (f" {share:4.0%}", palette.text),
     )
 
 

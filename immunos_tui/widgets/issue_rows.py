@@ -13,7 +13,7 @@ ISSUE_COLUMNS = (
     Column("status", "Status", 6),
     Column("age", "Age", 4, right=True),
     Column("count", "Seen", 6, right=True),
-    Column("domain", "Domain", 8, from_width=64),
+    Column("domain", "Domain", 8, from_width=76),
     Column("title", "Title"),
     Column("owner", "Owner", 8, from_width=56),
 )

@@ -19,10 +19,10 @@ JOB_COLUMNS = (
     Column("kind", "Job", 5),
     Column("agent", "Agent", 10, middle=True),
     Column("path", "Dataset", 0, middle=True),
-    Column("rows", "Rows", 9, right=True, from_width=72),
+    Column("rows", "Rows", 9, right=True, from_width=96),
     Column("state", "State", 11),
-    Column("progress", "Progress", 22),
-    Column("left", "Left", 6, right=True),
+    Column("progress", "Progress", 21),
+    Column("left", "Left", 5, right=True),
 )
 
 
@@ -46,7 +46,7 @@ def job_cells(job: Job, now: int) -> tuple[Cell, ...]:
 
 def _progress(job: Job) -> str:
     if job.state is JobState.RUNNING:
-        return f"{clean(job.stage, 9):<9} {gauge(job.overall, 7)} {job.overall:4.0%}"
+        return f"{clean(job.stage, 9):<9} {gauge(job.overall, 6)} {job.overall:4.0%}"
     if job.state is JobState.DONE:
         return result_words(job.kind, job.result)
     return clean(job.error or "", 60)

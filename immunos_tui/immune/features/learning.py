@@ -50,7 +50,7 @@ def _no_scores(owner: type[NoveltyModel]) -> Arrays:
     """Stand-ins for what is only known once self was scored."""
     empty = TextAntigens(np.zeros(0, np.uint32), np.zeros(1, np.int64), np.zeros(0, np.int64), np.zeros(0), 1)
     looks = len(LAYOUT) if owner.reading.layout else 0
-    return {"loo": np.zeros((0, 4)), "spread": np.zeros((3, 4)), "usual_looks": np.zeros(looks), **empty.state()}
+    return {"loo": np.zeros((0, 4)), "spread": np.zeros((3, 4)), "usual_looks": np.zeros(looks), "usual_new": np.zeros(()), **empty.state()}
 
 
 def _counts(
@@ -118,14 +118,16 @@ def _scores(
     antigen_of[chosen] = np.arange(len(chosen))
     needed, at = np.unique(which[rows], return_inverse=True)
     texts = [once[i] for i in needed]
-    scores, looks = [], []
+    scores, looks, new = [], [], []
     for part in hashing.chunks(texts):
         found: Features = read_features(model.reading, texts[part])
         evidence = model.judge(found, antigen_of[needed[part]])
         scores.append(evidence.scores)
         looks.append(evidence.detail["looks"])
+        new.append(evidence.detail["new"])
         progress("calibrate", part.stop / len(texts), f"{part.stop} of {len(texts)} texts")
     loo: FloatArray = np.concatenate(scores)[at]
     usual = np.concatenate(looks)[at].mean(axis=0)
     spread = np.quantile(loo, [0.5, 0.9, 0.99], axis=0)
-    return {"loo": loo, "loo_rows": rows, "spread": spread, "usual_looks": usual}
+    most = np.quantile(np.concatenate(new)[at], 0.99)
+    return {"loo": loo, "loo_rows": rows, "spread": spread, "usual_looks": usual, "usual_new": np.asarray(most)}

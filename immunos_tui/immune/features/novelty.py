@@ -1,7 +1,7 @@
 """The self of texts: nearest wording, rare words, unseen fragments, and either the look or the template of a text.
 
 ``near`` is the cosine distance to the nearest self text in tf-idf space; ``surprise`` is -ln of the share of self texts that have
-each feature, summed up; ``unseen`` is the share of 3- and 4-byte fragments that self never had; ``layout`` sums the surprise of
+each feature, and ``unseen`` counts the 3- and 4-byte fragments that self never had, both set off against the length; ``layout`` sums the surprise of
 lengths and shares of characters; ``template`` is -ln of the share of self that has the very same masked line.
 """
 
@@ -29,6 +29,9 @@ EXACT_ROWS = 500
 SKETCH = 256
 """Numbers in the dense vector of a text."""
 
+_LEAST = np.array([0.05, 0.1, 0.02, 0.1])
+"""The least spread of each component that attribution counts with: self may be made of copies."""
+
 PLAIN = ("wording", "rare words", "new fragments")
 
 
@@ -39,7 +42,8 @@ class Reading:
     mask: Callable[[str], str]
     tokenize: Callable[[str], list[str]]
     layout: bool
-    mean_surprise: bool
+    length_power: float
+    """Sums over a text's features are divided by their number to this power: 1 makes means, 0.5 still counts length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ def read_features(reading: Reading, texts: Sequence[str]) -> Features:
     both_rows = np.concatenate([rows, pair_rows])
     both = hashing.fold(np.concatenate([keys, pair_keys]), WORD_BITS)
     words = Bags.of(both_rows, both, n)
-    rare = words if reading.mean_surprise else Bags.of(rows, hashing.fold(keys, WORD_BITS), n)
+    rare = words if reading.length_power == 1 else Bags.of(rows, hashing.fold(keys, WORD_BITS), n)
     gram_rows, gram_keys = hashing.gram_pairs(texts)
     grams = Bags.of(gram_rows, hashing.fold(gram_keys, GRAM_BITS), n)
     look = layout(texts) if reading.layout else np.zeros((n, 0))
@@ -148,12 +152,13 @@ class NoveltyModel:
         near[np.diff(found.words.start) == 0] = 0.0
         seen = self.word_counts[found.rare.keys].astype(np.float64) - mine
         nats = -np.log((np.maximum(seen, 0) + 0.5) / (max(1, self.rows - mine) + 1.0))
-        sizes = np.maximum(np.diff(found.rare.start), 1)
-        surprise = found.rare.sum(nats) / (sizes if self.reading.mean_surprise else np.sqrt(sizes))
-        new = (self._gram_counts[found.grams.keys] <= mine).astype(np.float64)
-        unseen = found.grams.sum(new) / (np.diff(found.grams.start) + 1.0)
+        power = self.reading.length_power
+        surprise = found.rare.sum(nats) / np.maximum(np.diff(found.rare.start), 1) ** power
+        new = found.grams.sum((self._gram_counts[found.grams.keys] <= mine).astype(np.float64))
+        sizes = np.diff(found.grams.start) + 1.0
+        unseen = new / sizes**power
         looks, last = self._last(found, bool(mine))
-        detail: dict[str, NDArray[Any]] = {"nearest": antigen, "looks": looks, "values": found.look}
+        detail: dict[str, NDArray[Any]] = {"nearest": antigen, "looks": looks, "values": found.look, "new": new / sizes}
         return Evidence(np.stack([near, surprise, unseen, last], axis=1), detail)
 
     def _last(self, found: Features, mine: bool) -> tuple[FloatArray, FloatArray]:
@@ -178,9 +183,8 @@ class NoveltyModel:
         return unit_length(bags, (1 + np.log(bags.counts)) * idf)
 
     def attribution(self, evidence: Evidence) -> tuple[FloatArray, Direction]:
-        middle, high = self._spread[0], self._spread[1]
-        scale = np.maximum(high - middle, 1e-6 + 0.05 * np.abs(high))
-        excess = np.maximum((evidence.scores - middle) / scale, 0.0)
+        middle, high = self._spread[0], self._spread[2]
+        excess = np.maximum((evidence.scores - middle) / np.maximum(high - middle, _LEAST), 0.0)
         shares = np.empty((len(excess), len(self.features)))
         direction = np.full(shares.shape, UNSEEN, dtype=np.int8)
         shares[:, :3] = excess[:, :3]

@@ -1,7 +1,6 @@
 """Messages, comments, answers and claims: one-class novelty of text. A labelled B-cell for text is in ``classifier``.
 
-Measured against the alternatives: word surprise divided by the root of the length, unseen character fragments and the look of a
-text carry different evidence, and their calibrated sum beats each of them. Latent semantic spaces fail, since a word that self
+Measured against the alternatives: rare words and unseen fragments over the root of the length, and the look of a text, carry different evidence, and their calibrated sum beats each of them. Latent semantic spaces fail, since a word that self
 never had projects to the origin.
 """
 
@@ -22,4 +21,4 @@ class TextModel(NoveltyModel):
     """Self as a set of messages."""
 
     kind: ClassVar[str] = "text"
-    reading: ClassVar[Reading] = Reading(as_it_is, words_of, layout=True, mean_surprise=False)
+    reading: ClassVar[Reading] = Reading(as_it_is, words_of, layout=True, length_power=0.5)

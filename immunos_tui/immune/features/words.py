@@ -33,6 +33,7 @@ class Describer:
         self._tokenize, self._counts, self._rows = tokenize, word_counts, rows
         self._loo = np.sort(arrays["loo"], axis=0)
         self._spread = arrays["spread"]
+        self._usual_new = float(arrays["usual_new"])
         self._looks = arrays["look_quantiles"] if has_layout else np.zeros((3, 0))
 
     def reasons(
@@ -65,8 +66,8 @@ class Describer:
         if feature == 1:
             return self._rare_words(rare, share, rank)
         if feature == 2:
-            new, most = f"{score[2]:.0%} never seen", f"99 %: at most {usual[2]:.0%}"
-            return FeatureReason("new fragments", new, "above", most, share, rank)
+            new = f"{float(evidence.detail['new'][0]):.0%} of its fragments"
+            return FeatureReason("new fragments", new, "unseen", f"99 %: at most {self._usual_new:.0%}", share, rank)
         if not len(self._looks[0]):
             known = f"one of {self._rows} self lines" if rank < 100 else f"not among {self._rows} self lines"
             return FeatureReason("new template", clean(text, 80), "unseen", known, share, rank)

@@ -1,0 +1,107 @@
+"""From judged rows to detections: fingerprint, title, priority, explanation and sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from immunos_tui.immune.dataset import TEXT_PIPELINES
+from immunos_tui.immune.detector import Detector
+from immunos_tui.immune.features.logs import normalise
+from immunos_tui.immune.judgement import DANGER, NON_SELF, Judgement
+from immunos_tui.immune.stream import Batch
+from immunos_tui.model.agent import Agent
+from immunos_tui.model.detection import Detection, Result, line_fingerprint, table_fingerprint
+from immunos_tui.model.explanation import Explanation
+from immunos_tui.model.issue import Priority
+from immunos_tui.model.text import clean, cut
+
+SAMPLE_KEPT = 400
+"""Characters of a row's text that a detection keeps."""
+
+CRITICAL_MARGIN = 20.0
+HIGH_MARGIN = 4.0
+"""How many times outside of self's tolerance a row lies that starts an issue as critical or high."""
+
+DIRECTIONS = {1: "above", -1: "below", 0: "unseen"}
+
+
+class Findings:
+    """Makes the detections of one scan, batch by batch.
+
+    ``room`` says whether one more explanation of a fingerprint is worth making.
+    """
+
+    def __init__(self, detector: Detector, agent: Agent, source: str, room: Callable[[str, dict[str, int]], bool]) -> None:
+        self._detector = detector
+        self._agent = agent
+        self._source = source
+        self._room = room
+        self._seen: dict[str, int] = {}
+        self._by_line = agent.pipeline in TEXT_PIPELINES
+
+    def of(self, batch: Batch, judged: Judgement) -> list[Detection]:
+        """The detections of a batch: every row that is uncertain or worse."""
+        rows = np.flatnonzero(judged.result)
+        prints = [self._fingerprint(batch, judged, int(row)) for row in rows]
+        wanted = [
+            index for index, row in enumerate(rows) if judged.result[row] >= NON_SELF and self._room(prints[index], self._seen)
+        ]
+        why = self._explained(batch, rows[wanted]) if wanted else []
+        explained = dict(zip(wanted, why, strict=True))
+        return [
+            self._detection(batch, judged, int(row), prints[index], explained.get(index)) for index, row in enumerate(rows)
+        ]
+
+    def _explained(self, batch: Batch, rows: np.ndarray) -> list[Explanation]:
+        return self._detector.explain(batch.table.take(rows))
+
+    def _fingerprint(self, batch: Batch, judged: Judgement, row: int) -> str:
+        if self._by_line:
+            place = batch.origins[row].split(":")[0] if batch.origins else self._source
+            return line_fingerprint(self._agent.name, place, normalise(self._text(batch, row)))
+        feature = self._detector.features[int(judged.leading[row])]
+        return table_fingerprint(self._agent.domain, self._agent.name, feature, DIRECTIONS[int(judged.direction[row])])
+
+    def _text(self, batch: Batch, row: int) -> str:
+        """The line itself: the text column where the detector has one, else the raw row."""
+        column = batch.table.columns[0]
+        return str(column.values[row]) if len(batch.table.columns) == 1 and column.kind != "number" else batch.samples[row]
+
+    def _detection(self, batch: Batch, judged: Judgement, row: int, fingerprint: str, why: Explanation | None) -> Detection:
+        result = Result(Judgement.RESULTS[int(judged.result[row])])
+        sample = cut(self._text(batch, row) if self._by_line else batch.samples[row], SAMPLE_KEPT) if why else None
+        return Detection(
+            row=batch.first_row + row,
+            result=result,
+            score=float(judged.score[row]),
+            p_value=float(judged.p[row]),
+            confidence=float(judged.confidence[row]),
+            fingerprint=fingerprint,
+            title=self._title(why, batch, row) if why else "",
+            priority=priority(int(judged.result[row]), why),
+            explanation=why.as_dict() if why else None,
+            sample=sample,
+        )
+
+    def _title(self, why: Explanation, batch: Batch, row: int) -> str:
+        if self._by_line:
+            place = f"{batch.origins[row]}: " if batch.origins else ""
+            return clean(place + self._text(batch, row), 160)
+        first = why.reasons[0] if why.reasons else None
+        if first is None:
+            return clean(why.sentence, 160)
+        share, sep, usual = first.self_range.partition(" %: ")
+        usual = f"{share} % of self {usual}" if sep else f"self is {first.self_range}"
+        return clean(f"{first.name} {first.value}, {usual}", 160)
+
+
+def priority(result: int, why: Explanation | None) -> str:
+    """Where an issue starts: by result, and by how far outside of self's tolerance the row lies."""
+    margin = why.margin if why else 0.0
+    if result == DANGER and margin >= CRITICAL_MARGIN:
+        return Priority.CRITICAL
+    if margin >= HIGH_MARGIN or (why is not None and why.memory):
+        return Priority.HIGH
+    return Priority.MEDIUM

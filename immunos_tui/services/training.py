@@ -1,0 +1,57 @@
+"""Training an agent: read, evaluate on what was held out, fit, save, and put the first version in service."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from typing import Any
+
+from immunos_tui import __version__
+from immunos_tui.immune.artifact import read_manifest
+from immunos_tui.immune.dataset import read_dataset
+from immunos_tui.immune.training import train
+from immunos_tui.model.job import Job
+from immunos_tui.services.foundry import Foundry
+
+
+def train_agent(
+    foundry: Foundry, job: Job, progress: Callable[[str, float, str], None], rows: Callable[[int], None]
+) -> dict[str, Any]:
+    """Carry out a training job and return its result: the version that was made and its metrics.
+
+    Raises:
+        DataError, UsageError: the dataset cannot be learned from.
+    """
+    spec, agent = job.spec, foundry.get(job.agent)
+    dataset = read_dataset(
+        job.path, label=spec["label"], self_value=spec["self"], drop=spec["drop"], pipeline=agent.pipeline, progress=progress
+    )
+    rows(dataset.rows)
+    trained = train(dataset, preset=spec["preset"], seed=spec["seed"], pipeline=agent.pipeline, role=agent.role, progress=progress)
+    progress("save", 0.0, "")
+    name = f"{agent.name}/job-{job.id}"
+    (foundry.artifacts / agent.name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    about = {
+        "agent": agent.name,
+        "dataset": {"path": job.path, "sha256": dataset.sha256, "rows": dataset.rows, "columns": [list(c) for c in dataset.columns]},
+        "training": dict(spec),
+        "metrics": trained.metrics,
+        "code": __version__,
+        "host": platform.node(),
+    }
+    trained.detector.save(foundry.artifacts / name, about)
+    version = foundry.add_version(
+        agent.name,
+        {
+            "artifact": name,
+            "sha256": read_manifest(foundry.artifacts / name)["npz_sha256"],
+            "preset": spec["preset"],
+            "seed": spec["seed"],
+            "dataset_path": job.path,
+            "dataset_sha256": dataset.sha256,
+            "job_id": job.id,
+            "metrics": trained.metrics,
+        },
+    )
+    progress("save", 1.0, f"{dataset.rows} rows")
+    return {"version": version.number, "in_service": version.state == "in_service", "metrics": trained.metrics, "summary": trained.detector.summary}

@@ -1,0 +1,1 @@
+"""Properties of the nouns, the filter language and the cleaner of text."""
