@@ -86,6 +86,7 @@ class ImmunosApp(CrashSafeApp):
         self.monitor = Monitor(self.open_house, self._publish, slow=self.settings.ui.slow)
         self.reading = Lane("reading", self.open_house)
         self.writing = Lane("writing", self.open_house)
+        self.looking = Lane("looking", self.open_house)
         self.runner = QueueRunner(self.open_house)
 
     @property
@@ -129,8 +130,8 @@ class ImmunosApp(CrashSafeApp):
     def on_unmount(self) -> None:
         self.monitor.stop()
         self.runner.stop()
-        self.reading.close()
-        self.writing.close()
+        for lane in (self.reading, self.writing, self.looking):
+            lane.close()
 
     def delay_update(self, delay: float = 0.05) -> None:
         """Paint a tab as soon as it is laid out: every one is built ahead, so there is nothing to mask."""

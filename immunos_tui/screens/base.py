@@ -125,6 +125,10 @@ class TabScreen(Screen[None]):
         """Run a look-up in the reading lane."""
         return await asyncio.wrap_future(self.app.reading.submit(work))
 
+    async def look_at(self, work: Callable[[House], T]) -> T:
+        """Run something that may take long, such as looking at a file, in a lane of its own."""
+        return await asyncio.wrap_future(self.app.looking.submit(work))
+
     async def write(self, work: Callable[[House], T]) -> T:
         """Run a change in the writing lane, and let the monitor see it at once."""
         try:

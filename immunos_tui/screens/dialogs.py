@@ -9,7 +9,7 @@ from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.suggester import Suggester
 from textual.widget import Widget
@@ -149,20 +149,28 @@ class Form(ModalScreen[dict[str, str] | None]):
             yield RuleLine(classes="dialog-title")
             with VerticalScroll(classes="fields", can_focus=False):
                 for field in self._fields:
-                    yield from self._field(field)
+                    yield self._row(field)
             yield Static("", id="problem")
             if self._preview:
                 yield LinesView(id="preview")
-            yield Static(Text("enter next and take  up down field  right complete  ^s take  esc back"), classes="hint")
+            yield Static(Text("enter next  up down field  right complete  ^s take  esc back", overflow="ellipsis", no_wrap=True), classes="hint")
 
     @staticmethod
-    def _field(field: Field) -> Iterable[Widget]:
+    def _row(field: Field) -> Widget:
         suggester = field.suggester or (ListSuggester(field.choices) if field.choices else None)
-        about = field.about or (" ".join(field.choices) if field.choices else "")
-        yield Static(Text.assemble((field.label, "bold"), ("  " + about if about else "", "dim"), overflow="ellipsis", no_wrap=True))
         entry = Input(field.value, id=f"field-{field.name}", compact=True, suggester=suggester, select_on_focus=False)
         entry.cursor_blink = False
-        yield entry
+        label = Static(Text(field.label, style="bold", overflow="ellipsis", no_wrap=True), classes="label")
+        return Horizontal(label, entry, classes="field")
+
+    @on(events.DescendantFocus)
+    def show_about(self) -> None:
+        """The line below the fields says what the one with the focus takes."""
+        name = (self.focused.id or "") if self.focused else ""
+        field = next((item for item in self._fields if name == f"field-{item.name}"), None)
+        if field:
+            about = field.about or ("one of " + ", ".join(field.choices) if field.choices else "")
+            self.query_one("#problem", Static).update(Text(about, style="dim"))
 
     def on_mount(self) -> None:
         self.call_after_refresh(self.query_one(RuleLine).set_title, self._title)
@@ -212,7 +220,7 @@ class Form(ModalScreen[dict[str, str] | None]):
                 problem = problem or f"{field.label} takes {', '.join(field.choices)}."
         problem = problem or (self._check(values) if self._check else "")
         if problem:
-            self.query_one("#problem", Static).update(Text(problem))
+            self.query_one("#problem", Static).update(Text(problem, style=self.app.palette.critical))  # type: ignore[attr-defined]
         else:
             self.dismiss(values)
 

@@ -27,7 +27,7 @@ class PathSuggester(Suggester):
         self._screen = screen
 
     async def get_suggestion(self, value: str) -> str | None:
-        return await self._screen.read(lambda _house: complete_path(value)) if value else None
+        return await self._screen.look_at(lambda _house: complete_path(value)) if value else None
 
 
 async def ask_scan(screen: TabScreen) -> None:
@@ -58,11 +58,11 @@ async def ask_training(screen: TabScreen) -> int | None:
     fields = (
         Field("path", "Dataset", required=True, suggester=PathSuggester(screen), about="CSV, JSONL, NPZ or lines; right completes"),
         Field("agent", "Agent", names[0] if names else "", suggester=ListSuggester(names), required=True, about=" ".join(names) or "a new name"),
-        Field("template", "Template of a new agent", templates[0] if not names else "", choices=templates, strict=True),
+        Field("template", "Template, if it is new", templates[0] if not names else "", choices=templates, strict=True),
         Field("label", "Label column", about="empty: every row is self"),
-        Field("self", "Value that means self"),
+        Field("self", "Value that means self", about="such as normal"),
         Field("drop", "Columns to leave out", about="separated by commas"),
-        Field("clean", "Is what is called self known to be normal?", "yes", choices=("yes", "no"), strict=True, about="no: a preset that bears some dirt"),
+        Field("clean", "Known to be normal?", "yes", choices=("yes", "no"), strict=True, about="yes: you vouch for what is called self; no: the robust preset, which bears some dirt"),
         Field("seed", "Seed", "0"),
         Field("notes", "Notes"),
     )
@@ -111,7 +111,7 @@ def _looker(screen: TabScreen) -> Callable[[str], Any]:
     async def look(path: str) -> tuple[list[Text], dict[str, str]]:
         palette = screen.app.palette
         try:
-            seen = await screen.read(lambda _house: preview_in_process(path))
+            seen = await screen.look_at(lambda _house: preview_in_process(path))
         except ImmunosError as error:
             return [Text(clean(error.message), style=palette.critical), Text(clean(error.hint), style=palette.muted)], {}
         found = {"label": seen["label"], "self": seen["self_value"], "drop": ",".join(seen["drop"])} if seen["label"] else {}

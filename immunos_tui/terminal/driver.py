@@ -38,7 +38,7 @@ BACKGROUND_CHECK = 0.3
 """Seconds until a program that was put in the background, and could not be stopped there, looks again."""
 
 
-_PIECES = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b?[^\x1b]*")
+_PIECES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[^\x1b]*|[^\x1b]+")
 """A control sequence, or text up to the next escape: what is lost where the parser fails."""
 
 
