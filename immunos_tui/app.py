@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
-import socket
+import os
 from collections.abc import Callable
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual import on
@@ -21,13 +22,15 @@ from immunos_tui.model.posture import Snapshot
 from immunos_tui.model.text import clean
 from immunos_tui.paths import Paths
 from immunos_tui.screens.base import TABS, TabScreen, shown_key
-from immunos_tui.services.house import House, open_house
 from immunos_tui.services.lanes import Lane
-from immunos_tui.services.monitor import Monitor
-from immunos_tui.services.runner import QueueRunner
 from immunos_tui.terminal.crash import CrashSafeApp
 from immunos_tui.widgets.chrome import HeadLine, Piece
 from immunos_tui.widgets.palette import OWN_THEMES, Palette, make_palette
+
+if TYPE_CHECKING:
+    from immunos_tui.services.house import House
+    from immunos_tui.services.monitor import Monitor
+    from immunos_tui.services.runner import QueueRunner
 
 
 def _mode(name: str) -> Callable[[], Screen[Any]]:
@@ -52,7 +55,7 @@ class ImmunosApp(CrashSafeApp):
     """Six tabs over one house of services."""
 
     TITLE = "immunos-tui"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     MODES: ClassVar[dict[str, Any]] = {name: _mode(name) for name, _ in TABS}
     COMMANDS = {_commands}
     BINDINGS = [
@@ -61,11 +64,29 @@ class ImmunosApp(CrashSafeApp):
             for number, (name, title) in enumerate(TABS, 1)
         ),
         Binding("0", "last_tab", "Last tab", show=False, id="tab.last", tooltip="Go back to the tab before."),
-        Binding("question_mark,f1", "keys_help", "Help", show=False, id="app.help", tooltip="What every key does here."),
-        Binding("colon,ctrl+p", "command_palette", "Palette", show=False, id="app.palette", tooltip="Find any action by name."),
+        Binding(
+            "question_mark,f1", "keys_help", "Help", show=False, id="app.help", tooltip="What every key does here."
+        ),
+        Binding(
+            "colon,ctrl+p",
+            "command_palette",
+            "Palette",
+            show=False,
+            id="app.palette",
+            tooltip="Find any action by name.",
+        ),
         Binding("q,ctrl+q", "leave", "Quit", show=False, id="app.quit", tooltip="Leave the program; jobs go on."),
-        Binding("ctrl+c", "cancel", "Cancel", show=False, id="app.cancel", tooltip="Cancel; does not quit.", priority=False),
-        Binding("ctrl+z", "suspend_process", "Suspend", show=False, id="app.suspend", tooltip="Back to the shell; fg returns."),
+        Binding(
+            "ctrl+c", "cancel", "Cancel", show=False, id="app.cancel", tooltip="Cancel; does not quit.", priority=False
+        ),
+        Binding(
+            "ctrl+z",
+            "suspend_process",
+            "Suspend",
+            show=False,
+            id="app.suspend",
+            tooltip="Back to the shell; fg returns.",
+        ),
         Binding("r", "refresh_tab", "Refresh", show=False, id="app.refresh", tooltip="Look again now."),
     ]
 
@@ -80,14 +101,14 @@ class ImmunosApp(CrashSafeApp):
         self._last_tab = ""
         self._tab = loaded.settings.ui.start_tab
         self.key_changes: dict[str, str] = dict(loaded.settings.keys)
-        self.host_name = clean(socket.gethostname().split(".")[0], 20)
+        self.host_name = clean(os.uname().nodename.split(".")[0], 20)
         for theme in OWN_THEMES:
             self.register_theme(theme)
-        self.monitor = Monitor(self.open_house, self._publish, slow=self.settings.ui.slow)
+        self.monitor: Monitor | None = None
+        self.runner: QueueRunner | None = None
         self.reading = Lane("reading", self.open_house)
         self.writing = Lane("writing", self.open_house)
         self.looking = Lane("looking", self.open_house)
-        self.runner = QueueRunner(self.open_house)
 
     @property
     def settings(self) -> Settings:
@@ -95,6 +116,8 @@ class ImmunosApp(CrashSafeApp):
 
     def open_house(self) -> House:
         """The services, for a thread of its own."""
+        from immunos_tui.services.house import open_house  # noqa: PLC0415 - loads SQLite; not before the first frame
+
         return open_house(self._paths, self.settings, "screens")
 
     def _publish(self, snapshot: Snapshot) -> None:
@@ -113,12 +136,25 @@ class ImmunosApp(CrashSafeApp):
     def _after_first_frame(self) -> None:
         gc.freeze()
         gc.enable()
-        self.monitor.start()
-        if not self.settings.ui.read_only:
-            self.runner.start()
+        self._start_watching()
         for warning in self._loaded.warnings[:3]:
             self.notify(warning, title="Settings", severity="warning", markup=False)
         self.set_timer(0.3, self._build_ahead)
+
+    def _start_watching(self) -> None:
+        from immunos_tui.services.monitor import Monitor  # noqa: PLC0415 - not before the first frame
+        from immunos_tui.services.runner import QueueRunner  # noqa: PLC0415
+
+        self.monitor = Monitor(self.open_house, self._publish, slow=self.settings.ui.slow)
+        self.monitor.start()
+        if not self.settings.ui.read_only:
+            self.runner = QueueRunner(self.open_house)
+            self.runner.start()
+
+    def look_again(self) -> None:
+        """Something was committed: let the monitor see it now."""
+        if self.monitor is not None:
+            self.monitor.poke()
 
     async def _build_ahead(self) -> None:
         """Make one more tab while the program is idle, so that going there later is quick."""
@@ -128,8 +164,9 @@ class ImmunosApp(CrashSafeApp):
             self.set_timer(0.15, self._build_ahead)
 
     def on_unmount(self) -> None:
-        self.monitor.stop()
-        self.runner.stop()
+        for watcher in (self.monitor, self.runner):
+            if watcher is not None:
+                watcher.stop()
         for lane in (self.reading, self.writing, self.looking):
             lane.close()
 
@@ -143,7 +180,11 @@ class ImmunosApp(CrashSafeApp):
         if name in self.available_themes:
             self.theme = name
         else:
-            self.notify(f"There is no theme {clean(name, 40)}; ui.theme in the settings names it.", severity="warning", markup=False)
+            self.notify(
+                f"There is no theme {clean(name, 40)}; ui.theme in the settings names it.",
+                severity="warning",
+                markup=False,
+            )
             self.theme = OWN_THEMES[0].name
         self._use_palette()
 
@@ -159,12 +200,19 @@ class ImmunosApp(CrashSafeApp):
         if now.trouble:
             pieces.append((" store! ", "critical"))
         waiting = now.posture.open
-        pieces.append((f" {waiting}! " if waiting else " 0 open ", "critical" if now.posture.critical else "high" if waiting else "muted"))
+        pieces.append(
+            (
+                f" {waiting}! " if waiting else " 0 open ",
+                "critical" if now.posture.critical else "high" if waiting else "muted",
+            )
+        )
         return pieces
 
     def complain(self, error: ImmunosError) -> None:
         """Say what went wrong, and what to do next."""
-        self.notify(clean(error.hint, 400) or " ", title=clean(error.message, 400), severity="error", markup=False, timeout=8)
+        self.notify(
+            clean(error.hint, 400) or " ", title=clean(error.message, 400), severity="error", markup=False, timeout=8
+        )
 
     # Actions ------------------------------------------------------------------------------
 
@@ -191,7 +239,7 @@ class ImmunosApp(CrashSafeApp):
         self.action_cancel()
 
     def action_refresh_tab(self) -> None:
-        self.monitor.poke()
+        self.look_again()
         if isinstance(self.screen, TabScreen):
             self.screen.snapshot_changed(None, self.snapshot)
 
@@ -211,7 +259,11 @@ class ImmunosApp(CrashSafeApp):
                 seen.add(binding.id)
                 keys = " ".join(shown_key(key) for key in (self.key_changes.get(binding.id) or binding.key).split(","))
                 words = binding.tooltip or binding.description
-                lines.append(Text.assemble((f"{keys:<16}", self.palette.accent), f"{words:<44} ", (binding.id, self.palette.muted)))
+                lines.append(
+                    Text.assemble(
+                        (f"{keys:<16}", self.palette.accent), f"{words:<44} ", (binding.id, self.palette.muted)
+                    )
+                )
         return lines
 
     @on(SnapshotTaken)
@@ -222,4 +274,3 @@ class ImmunosApp(CrashSafeApp):
             from immunos_tui.screens.tour import offer_tour  # noqa: PLC0415 - only on a database without issues
 
             self.run_worker(offer_tour(self), group="tour")
-

@@ -32,4 +32,6 @@ class BindingCommands(Provider):
         for node, binding, label in self._bindings():
             score = matcher.match(f"{label} {binding.tooltip}")
             if score > 0:
-                yield Hit(score, label, partial(self.app.run_action, binding.action, node), help=binding.tooltip or None)
+                yield Hit(
+                    score, label, partial(self.app.run_action, binding.action, node), help=binding.tooltip or None
+                )

@@ -93,7 +93,7 @@ class Settings:
     )
     keys: Mapping[str, str] = field(
         default_factory=dict,
-        metadata={"help": "Keys by binding id, such as \"spleen.ack\" = \"o\"; the help lists the ids."},
+        metadata={"help": 'Keys by binding id, such as "spleen.ack" = "o"; the help lists the ids.'},
     )
 
 
@@ -203,14 +203,18 @@ def _read_file(file: Path, known: Mapping[str, Any], warnings: list[str]) -> lis
     try:
         tree = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{file}: {clean(error)}.", "Mend that line; `immunos-tui config validate` checks it.") from error
+        raise UsageError(
+            f"{file}: {clean(error)}.", "Mend that line; `immunos-tui config validate` checks it."
+        ) from error
     found: list[tuple[str, Any, int]] = []
     for key, value in _flatten(tree):
         line = _line_of(text, key)
         if key in known:
             found.append((key, value, line))
         elif any(name.startswith(f"{key}.") for name in known):
-            raise UsageError(f"{file}:{line}: {key} is a section, not a value.", f"Write its settings below a line [{key}].")
+            raise UsageError(
+                f"{file}:{line}: {key} is a section, not a value.", f"Write its settings below a line [{key}]."
+            )
         else:
             near = difflib.get_close_matches(key, known, 1, 0.5)
             best = f" Did you mean {near[0]}?" if near else ""
@@ -248,7 +252,16 @@ def _line_of(text: str, key: str) -> int:
 def _from_text(text: str, spec: Field[Any]) -> Any:
     kind: Any = type(spec.default)
     if kind is bool:
-        words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+        words = {
+            "1": True,
+            "true": True,
+            "yes": True,
+            "on": True,
+            "0": False,
+            "false": False,
+            "no": False,
+            "off": False,
+        }
         return words.get(text.strip().lower(), text)
     try:
         return kind(text) if kind in (int, float) else text
@@ -268,7 +281,9 @@ def _checked(key: str, value: Any, spec: Field[Any], where: str) -> Any:
         value = float(value)
     if type(value) is not want:
         kinds = {bool: "true or false", int: "a whole number", float: "a number", tuple: "a list of texts"}
-        raise UsageError(f"{where}: {key} takes {kinds.get(want, 'a text')}, not {clean(repr(value), 60)}.", spec.metadata["help"])
+        raise UsageError(
+            f"{where}: {key} takes {kinds.get(want, 'a text')}, not {clean(repr(value), 60)}.", spec.metadata["help"]
+        )
     choices = spec.metadata.get("choices", ())
     if choices and value not in choices:
         near = difflib.get_close_matches(str(value), choices, 1, 0.4)
@@ -299,7 +314,9 @@ def ollama_address(value: str) -> str:
         scheme, rest = "http", text
     match = re.fullmatch(r"(?P<host>\[[0-9a-fA-F:.]+\]|[\w.-]*)(?::(?P<port>\d{1,5}))?(?P<path>/\S*)?", rest)
     if scheme not in ("http", "https") or not match:
-        raise UsageError(f"{clean(value, 80)} is no address of an Ollama server.", "Write it as host:port or http://host:port.")
+        raise UsageError(
+            f"{clean(value, 80)} is no address of an Ollama server.", "Write it as host:port or http://host:port."
+        )
     host = match["host"] or "127.0.0.1"
     host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 - a server's bind address, made reachable
     port = match["port"] or ("11434" if not sep else {"http": "80", "https": "443"}[scheme])

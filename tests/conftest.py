@@ -33,7 +33,9 @@ class Done:
 
 def quiet_environment(home: Path) -> dict[str, str]:
     """The variables of a plain login: no colour wishes, no remote line, a home of its own."""
-    kept = {name: value for name, value in os.environ.items() if name not in FORGET and not name.startswith(FORGET_FROM)}
+    kept = {
+        name: value for name, value in os.environ.items() if name not in FORGET and not name.startswith(FORGET_FROM)
+    }
     search = os.pathsep.join(part for part in (str(ROOT), kept.get("PYTHONPATH", "")) if part)
     return {
         **kept, "HOME": str(home), "LC_ALL": "C.UTF-8", "TERM": "xterm-256color", "PYTHONPATH": search,
@@ -106,8 +108,14 @@ def process(base: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedPro
 
     def run(*words: object, **options: Any) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "immunos_tui", *(str(word) for word in words)]
-        given = {"capture_output": True, "text": True, "check": False, "cwd": tmp_path, "stdin": subprocess.DEVNULL, **options}
-        return subprocess.run(command, timeout=60, **given)
+        given = {
+            "capture_output": True,
+            "text": True,
+            "cwd": tmp_path,
+            "stdin": subprocess.DEVNULL,
+            **options,
+        }
+        return subprocess.run(command, check=False, timeout=60, **given)
 
     return run
 

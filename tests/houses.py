@@ -41,7 +41,9 @@ def trained_agent(house: Any, name: str = "net-1") -> Any:
     )
 
 
-def finding(row: int, feature: str = "serror_rate", *, priority: str = "high", result: Result = Result.NON_SELF) -> Detection:
+def finding(
+    row: int, feature: str = "serror_rate", *, priority: str = "high", result: Result = Result.NON_SELF
+) -> Detection:
     """One detection of the cause ``feature``."""
     return Detection(
         row=row,
@@ -66,7 +68,9 @@ def folding(house: Any, name: str = "net-1") -> Folding:
     return Folding(house.store, house.settings.spleen, agent, version)
 
 
-def detected_issue(house: Any, rows: int = 1, feature: str = "serror_rate", source: str = "flows.csv", first: int = 0) -> int:
+def detected_issue(
+    house: Any, rows: int = 1, feature: str = "serror_rate", source: str = "flows.csv", first: int = 0
+) -> int:
     """The number of the issue that ``rows`` detections of one cause are folded into."""
     fold = folding(house)
     number = fold.open_source(hashlib.sha256(source.encode()).hexdigest(), f"/data/{source}", 1000)

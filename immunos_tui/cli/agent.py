@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from immunos_tui.cli.options import NUMBER, comma_list, group, json_option, pass_setup
-from immunos_tui.cli.output import Column, age, emit, emit_items, facts, moment, out, say, table
+from immunos_tui.cli.output import Column, age, emit, emit_items, facts, figure, moment, out, say, table
 from immunos_tui.cli.setup import Setup
 from immunos_tui.model.errors import DataError, NotFoundError, UsageError
 from immunos_tui.model.text import clean
@@ -167,6 +167,7 @@ def evaluate(
 ) -> None:
     """Measure the version in service on a labelled dataset that it was not trained on."""
     from immunos_tui.cli.progress import StageLine
+    from immunos_tui.cli.results import print_evaluation
 
     with StageLine() as progress:
         done = setup.house.malt.evaluate(
@@ -177,57 +178,6 @@ def evaluate(
         emit(result)
     else:
         print_evaluation(result)
-
-
-def print_evaluation(result: dict[str, Any]) -> None:
-    """The figures of an evaluation, and what they do not say."""
-    rows, own = result.get("rows"), result.get("self_rows")
-    facts(
-        [
-            ("rows", f"{rows:,}, of them {own:,} self" if rows is not None and own is not None else rows),
-            ("AUROC", _with_interval(result, "auroc")),
-            ("AUPR", _with_interval(result, "aupr")),
-            ("majority class", _share(result.get("majority_accuracy"), "accuracy without any detector")),
-            ("grade", result.get("grade")),
-        ]
-    )
-    levels = result.get("levels") or ()
-    if levels:
-        out()
-        columns = [Column(title, right=True) for title in ("LEVEL", "THRESHOLD", "FPR", "TPR", "ACCURACY", "FLAGGED")]
-        table(columns, (_level(level) for level in levels))
-    sentence = _sentence(result.get("drift"))
-    if sentence:
-        out()
-        out(clean(sentence))
-
-
-def _level(level: dict[str, Any]) -> tuple[object, ...]:
-    return (
-        f"{100 * level['alpha']:g} %", figure(level.get("threshold")), figure(level.get("fpr")), figure(level.get("tpr")),
-        figure(level.get("accuracy")), level.get("flagged", ""),
-    )  # fmt: skip
-
-
-def _with_interval(result: dict[str, Any], name: str) -> str | None:
-    value, interval = result.get(name), result.get(f"{name}_interval")
-    if value is None:
-        return "not measured: one of the classes is missing" if name == "auroc" else None
-    return figure(value) + (f"  (95 %: {figure(interval[0])} to {figure(interval[1])})" if interval else "")
-
-
-def _share(value: float | None, what: str) -> str | None:
-    return None if value is None else f"{figure(value)}, {what}"
-
-
-def _sentence(drift: Any) -> str:
-    """The honest line about drift, from a text or from a sign with its sentence."""
-    return str(drift.get("sentence", "")) if isinstance(drift, dict) else str(drift or "")
-
-
-def figure(value: Any) -> str:
-    """A measured number with four digits; nothing where it was not measured."""
-    return f"{value:.4f}" if isinstance(value, (int, float)) else ""
 
 
 def read_answers(name: str) -> dict[str, Any]:

@@ -190,3 +190,8 @@ def plural(count: int, word: str) -> str:
 
 def percent(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.0f} %"
+
+
+def figure(value: Any) -> str:
+    """A measured number with four digits; nothing where it was not measured."""
+    return f"{value:.4f}" if isinstance(value, (int, float)) else ""

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from immunos_tui.cli.output import fit, one_line, out, say
+from immunos_tui.cli.results import job_line
 from immunos_tui.model.text import clean
 
 if TYPE_CHECKING:
@@ -80,7 +81,9 @@ class QueueReport:
         return self._started[0] if self._started else None
 
     def start(self, job: Job) -> None:
-        """A job's process was started."""
+        """A job's process was started, for the first time or again."""
+        if job.id in self._started:
+            return
         self._line.clear()
         say(f"Job {job.id}: {job.kind} {job.agent}, {clean(job.path)}")
         self._started.append(job.id)
@@ -103,13 +106,6 @@ class QueueReport:
             out(one_line(job_line(job)))
         elif job.stage:
             self._line(job.stage, job.fraction, job.note)
-
-
-def job_line(job: Job) -> str:
-    """How a job ended, on one line."""
-    reason = f": {clean(job.error)}" if job.error else ""
-    hint = f" {clean(job.hint)}" if job.error and job.hint else ""
-    return f"{job.id}  {job.state}  {job.kind} {job.agent}{reason}{hint}"
 
 
 def _columns() -> int:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
 from immunos_tui.cli.options import HELP, json_option, pass_setup
-from immunos_tui.cli.output import emit, facts, out, say
+from immunos_tui.cli.output import emit, say
 from immunos_tui.cli.progress import StageLine
+from immunos_tui.cli.results import print_scan
 from immunos_tui.cli.setup import Setup
 from immunos_tui.model.text import clean
 
@@ -38,49 +37,13 @@ def command(setup: Setup, /, path: str, agent: str, scores: str | None, no_recor
         emit(result)
         return
     print_scan(result)
-    if result.get("issues_made") or result.get("issues_reopened"):
+    if result["issues_made"] or result["issues_reopened"]:
         say("See them: `immunos-tui issue list --query is:open`.")
 
 
 def _say_stopped(note: str, no_record: bool) -> None:
     where = f" at {clean(note)}" if note else ""
     kept = (
-        ""
-        if no_record
-        else " What was recorded is kept; the same command goes on where it matters and counts nothing twice."
+        "" if no_record else " What was recorded until then is kept; the same command goes on and counts nothing twice."
     )
     say(f"The scan was stopped{where}.{kept}")
-
-
-def print_scan(result: Mapping[str, Any]) -> None:
-    """What a scan saw and did, and what drift may have to do with it."""
-    rate = result.get("rows_per_second")
-    facts(
-        [
-            ("rows", _rows(result.get("rows"), rate)),
-            *((str(name), count) for name, count in dict(result.get("counts") or {}).items()),
-            *((name.replace("_", " "), _count(value)) for name, value in result.items() if name not in SHOWN),
-        ]
-    )
-    drift = result.get("drift")
-    sentence = drift.get("sentence", "") if isinstance(drift, Mapping) else drift
-    if sentence:
-        out(clean(sentence))
-
-
-SHOWN = ("rows", "rows_per_second", "counts", "drift")
-
-
-def _rows(rows: Any, rate: Any) -> str | None:
-    if rows is None:
-        return None
-    return f"{rows:,}" + (f", {rate:,.0f} a second" if rate else "")
-
-
-def _count(value: Any) -> Any:
-    """A list of issues as its length; what is neither a number nor a text is for --json."""
-    if isinstance(value, (list, tuple, set)):
-        return len(value)
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return value if isinstance(value, (int, str)) and value != "" else None

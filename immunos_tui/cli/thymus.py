@@ -8,11 +8,15 @@ import click
 
 from immunos_tui.cli.options import NUMBER, comma_list, group, json_option, pass_setup
 from immunos_tui.cli.output import Column, age, emit, emit_items, facts, moment, out, percent, say, table
-from immunos_tui.cli.progress import QueueReport, job_line
+from immunos_tui.cli.progress import QueueReport
+from immunos_tui.cli.results import job_line, print_evaluation, print_scan
 from immunos_tui.cli.setup import Setup
 from immunos_tui.model.errors import ConflictError
-from immunos_tui.model.job import Job, JobState
+from immunos_tui.model.job import Job, JobKind, JobState
 from immunos_tui.model.text import clean, clean_block
+
+RESULTS = ("version", "in_service", "summary")
+"""The parts of a training's result that have no table of their own."""
 
 
 @group("thymus", "Training: the queue of long work. Each job is a process of its own, which outlives a closed program.")
@@ -115,9 +119,16 @@ def _print(job: Job) -> None:
             ("ended", moment(job.ended_at) or None),
             ("error", job.error),
             ("hint", job.hint),
-            *((key.replace("_", " "), _plain(value)) for key, value in job.result.items() if _is_short(value)),
+            *((key.replace("_", " "), _plain(job.result[key])) for key in RESULTS if key in job.result),
         ]
     )
+    metrics = job.result.get("metrics")
+    if metrics:
+        out()
+        print_evaluation(metrics)
+    elif job.kind is JobKind.SCAN and "counts" in job.result:
+        out()
+        print_scan(job.result)
 
 
 def _plain(value: Any) -> str:
@@ -126,13 +137,6 @@ def _plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return ", ".join(_plain(item) for item in value) if isinstance(value, (list, tuple)) else str(value)
-
-
-def _is_short(value: Any) -> bool:
-    """Whether a part of a result fits a line: curves and tables are for --json."""
-    if isinstance(value, (list, tuple)):
-        return 0 < len(value) <= 4 and all(isinstance(item, (str, int, float)) for item in value)
-    return isinstance(value, (str, int, float)) and value != ""
 
 
 @command.command()

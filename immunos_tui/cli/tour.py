@@ -7,8 +7,10 @@ import sys
 import click
 
 from immunos_tui.cli.options import HELP, pass_setup
-from immunos_tui.cli.output import say
+from immunos_tui.cli.output import out, plural, say
 from immunos_tui.cli.setup import Setup
+from immunos_tui.model.errors import ImmunosError
+from immunos_tui.model.job import JobState
 from immunos_tui.model.text import clean
 
 
@@ -20,10 +22,12 @@ def command(setup: Setup, /, wipe: bool) -> int:
     from immunos_tui.services import tour
 
     if wipe:
-        tour.wipe(setup.house)
-        say("What the tour had made is removed.")
+        count = tour.wipe(setup.house)
+        out(f"The tour's agent and {plural(count, 'issue')} are removed.")
         return 0
-    tour.run_tour(setup.house, lambda sentence: say(clean(sentence)))
+    last = tour.run_tour(setup.house, lambda sentence: say(clean(sentence)))
+    if last.state is not JobState.DONE:
+        raise ImmunosError(f"The tour's scan ended as {last.state}.", last.hint or last.error or "")
     if sys.stdin is None or sys.stdout is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
         say("See what was found: `immunos-tui issue list`, or open the program in a terminal.")
         return 0

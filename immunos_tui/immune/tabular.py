@@ -30,11 +30,12 @@ TOLERANCE = 0.3
 """Part of the 95 % quantile of tolerances that is added to every antigen's own, so that twins in self do not make a radius of 0."""
 ANTIGENS = 2048
 """Antigens where self has no rows to spare."""
-ANTIGEN_RANGE = (1024, 4096)
 PRODUCT = 2048 * 56
 """Antigens times columns that one search may cost: few columns allow more antigens, many columns fewer."""
 LOO_ROWS = 2048
 """Self rows beyond the antigens that are scored to calibrate."""
+POOL = 20_000
+"""Rows that the antigens are chosen from, at most."""
 LOO_LEAST = 1000
 """So many other rows suffice to leave the antigens themselves out of the calibration."""
 SUBSPACE_WIDTH = 48
@@ -46,10 +47,10 @@ BONUS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Which components are computed, what each weighs, and how many antigens and subspaces they use."""
+    """Which components are computed, what each weighs, the fewest and most antigens, and the random subspaces."""
 
     weights: Mapping[str, float]
-    antigens: int = ANTIGENS
+    antigens: tuple[int, int] = (1536, 4096)
     groups: int = 4
     subspaces: int = 8
     subspace_antigens: int = 512
@@ -65,8 +66,8 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = {
     "immune": Preset({"z1": 2, "g1": 1.5, "wrat": 1, "zrat": 1, "h": 2}),
-    "lite": Preset({"z1": 2, "g1": 1, "zrat": 1, "h": 1}),
-    "sieve": Preset({"rsub": 1, "zsub": 1, "h": 1}, antigens=512, subspaces=24, subspace_antigens=64),
+    "lite": Preset({"z1": 2, "g1": 1, "zrat": 1, "h": 1}, antigens=(1024, 2048)),
+    "sieve": Preset({"rsub": 1, "zsub": 1, "h": 1}, antigens=(512, 512), subspaces=24, subspace_antigens=64),
 }
 
 
@@ -150,10 +151,9 @@ class TabularModel:
         return model
 
     def _learn(self, matrix: FloatArray, rng: np.random.Generator, progress: Progress) -> None:
-        order = rng.permutation(self.rows)
         count = self._antigen_count()
-        self.rows_of_antigens = order[:count].copy()
-        seen = order[: count + (LOO_ROWS if self.preset != "sieve" else self.rows)]
+        seen = self._choose(matrix, count, rng)
+        self.rows_of_antigens = seen[:count].copy()
         projection = self.views.project(matrix[seen], leave_one_out=True)
         own = np.where(np.arange(len(seen)) < count, np.arange(len(seen)), -1)
         found: dict[str, Nearest] = {}
@@ -173,13 +173,29 @@ class TabularModel:
         self._loo = self._components(projection, found, subs)[skip:]
         progress("fit", 1.0, f"{count} antigens")
 
+    def _choose(self, matrix: FloatArray, count: int, rng: np.random.Generator) -> IntArray:
+        """Row numbers: ``count`` antigens first, then the rows that the calibration is counted against.
+
+        Those are drawn before the antigens, so that they stand for fresh rows. Half of the antigens are drawn evenly and half
+        by their distance to the first half (after k-means++, Arthur and Vassilvitskii 2007), which covers rare self better.
+        """
+        order = rng.permutation(self.rows)
+        if self.preset == "sieve" or self.rows < count + LOO_ROWS:
+            return order
+        apart, pool = order[:LOO_ROWS], order[LOO_ROWS:][:POOL]
+        base, rest = pool[: count // 2], pool[count // 2 :]
+        if len(pool) > count:
+            z = self.views.project(matrix[pool]).z
+            gap = Antigens(z[: len(base)], 1).nearest(z[len(base) :]).distance[:, 0].astype(np.float64)
+            # The smallest of exponential waiting times with rates ``gap`` is a draw without replacement by ``gap``.
+            waiting = rng.exponential(size=len(rest)) / np.maximum(gap, 1e-12)
+            rest = rest[np.argsort(waiting, kind="stable")[: count - len(base)]]
+        return np.concatenate([base, rest, apart])
+
     def _antigen_count(self) -> int:
         """As many antigens as the product's budget allows, leaving enough other rows to calibrate on."""
-        wanted = self.plan.antigens
-        if wanted == ANTIGENS:
-            wanted = int(np.clip(PRODUCT // max(self.width, 1), *ANTIGEN_RANGE))
-            wanted = max(min(wanted, self.rows - LOO_ROWS), min(wanted, ANTIGENS))
-        return min(wanted, self.rows)
+        wanted = int(np.clip(PRODUCT // max(self.width, 1), *self.plan.antigens))
+        return min(max(min(wanted, self.rows - LOO_ROWS), min(wanted, ANTIGENS)), self.rows)
 
     def _draw_subspaces(self, projection: Projection, rng: np.random.Generator) -> FloatArray:
         """Draw the subspaces; returns the leave-one-out distances of the projected rows in each, (n, T)."""

@@ -138,6 +138,14 @@ def _fit(
     return detector.remember(threats=known, threat_names=[f"training row {numbers[i]}" for i in threats[:MOST_THREATS]])
 
 
+def measure(
+    detector: Detector, dataset: Dataset, *, seed: int = 0, progress: Progress | None = None
+) -> tuple[Evaluation, dict[str, Any]]:
+    """Judge every row of a labelled dataset: the evaluation, and the drift sign that knows which rows are self."""
+    rows = np.arange(dataset.rows)
+    return _judge(detector, dataset.table, rows, dataset.is_self, seed, progress or quiet)
+
+
 def _judge(
     detector: Detector, table: Table, rows: IntArray, is_self: NDArray[np.bool_], seed: int, tell: Progress
 ) -> tuple[Evaluation, dict[str, Any]]:

@@ -123,9 +123,7 @@ def assigned(issue: Issue, owner: str | None) -> dict[str, Any]:
     return {"owner": None, "status": status}
 
 
-def judged(
-    issue: Issue, kind: VerdictKind, who: str, when: int, why: str | None, of: int | None
-) -> dict[str, Any]:
+def judged(issue: Issue, kind: VerdictKind, who: str, when: int, why: str | None, of: int | None) -> dict[str, Any]:
     """The fields that a verdict sets.
 
     Raises:

@@ -14,7 +14,18 @@ from immunos_tui.model.errors import UsageError
 from immunos_tui.model.issue import Priority, Status, VerdictKind
 from immunos_tui.model.text import clean, storable
 
-IS_VALUES = ("open", "resolved", "new", "acknowledged", "in_progress", "owned", "unowned", "manual", "detected", "overdue")
+IS_VALUES = (
+    "open",
+    "resolved",
+    "new",
+    "acknowledged",
+    "in_progress",
+    "owned",
+    "unowned",
+    "manual",
+    "detected",
+    "overdue",
+)
 STATUS_ALIASES = {"ack": "acknowledged", "work": "in_progress", "done": "resolved"}
 VERDICT_ALIASES = {"fp": "false_positive", "tp": "threat", "dup": "duplicate", "none": "none"}
 FIELD_ALIASES = {"priority": "prio", "p": "prio", "label": "tag", "s": "status", "o": "owner", "d": "domain"}

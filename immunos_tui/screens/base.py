@@ -15,13 +15,13 @@ from textual.widget import Widget
 
 from immunos_tui.model.errors import ImmunosError
 from immunos_tui.model.posture import Snapshot
-from immunos_tui.services.house import House
 from immunos_tui.widgets.chrome import HeadLine, KeyLine
 from immunos_tui.widgets.lines import LinesView
 from immunos_tui.widgets.table import RowTable
 
 if TYPE_CHECKING:
     from immunos_tui.app import ImmunosApp
+    from immunos_tui.services.house import House
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class TabScreen(Screen[None]):
     if TYPE_CHECKING:
 
         @property
-        def app(self) -> ImmunosApp: ...
+        def app(self) -> ImmunosApp: ...  # type: ignore[override]
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class TabScreen(Screen[None]):
         try:
             return await asyncio.wrap_future(self.app.writing.submit(work))
         finally:
-            self.app.monitor.poke()
+            self.app.look_again()
 
     @work(group="tell", exit_on_error=True)
     async def tell(self, step: Awaitable[str | None]) -> None:
@@ -150,7 +150,7 @@ class TabScreen(Screen[None]):
 
 def shown_key(keys: str) -> str:
     """The first of a binding's keys as it is written on screen."""
-    key = keys.split(",")[0].strip()
+    key = keys.split(",", 1)[0].strip()
     names = {
         "slash": "/",
         "question_mark": "?",

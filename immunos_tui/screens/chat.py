@@ -11,14 +11,22 @@ from immunos_tui.screens.base import TabScreen
 from immunos_tui.widgets.chrome import LineWidget
 from immunos_tui.widgets.lines import LinesView
 
-SAYING = "Here you will ask a local language model about issues and pages. It is not built yet; Spleen (3) and KB (6) are."
+SAYING = (
+    "Here you will ask a local language model about issues and pages. It is not built yet; Spleen (3) and KB (6) are."
+)
 
 
 class ChatScreen(TabScreen):
     """One line, and nothing that is not true."""
 
     TAB = "chat"
-    HINTS = (("tab.spleen", "triage"), ("tab.thymus", "training"), ("tab.kb", "pages"), ("app.palette", "palette"), ("app.help", "help"))
+    HINTS = (
+        ("tab.spleen", "triage"),
+        ("tab.thymus", "training"),
+        ("tab.kb", "pages"),
+        ("app.palette", "palette"),
+        ("app.help", "help"),
+    )
 
     def compose_body(self) -> Iterable[Widget]:
         yield LineWidget(id="chat-head")

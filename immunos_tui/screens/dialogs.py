@@ -46,7 +46,11 @@ class KeyMenu(ModalScreen[str | None]):
             for line in self._about:
                 yield Static(Text(line, overflow="ellipsis", no_wrap=True), classes="about")
             for choice in self._choices:
-                yield Static(Text.assemble(("  " + shown_key(choice.key), "bold"), "  " + choice.label, overflow="ellipsis", no_wrap=True))
+                yield Static(
+                    Text.assemble(
+                        ("  " + shown_key(choice.key), "bold"), "  " + choice.label, overflow="ellipsis", no_wrap=True
+                    )
+                )
             yield Static(Text("esc back"), classes="hint")
 
     def on_mount(self) -> None:
@@ -94,7 +98,9 @@ class Prompt(ModalScreen[str | None]):
 
     BINDINGS = [Binding("escape,ctrl+c", "dismiss(None)", "Back", show=False)]
 
-    def __init__(self, title: str, about: Sequence[str] = (), value: str = "", suggester: Suggester | None = None) -> None:
+    def __init__(
+        self, title: str, about: Sequence[str] = (), value: str = "", suggester: Suggester | None = None
+    ) -> None:
         super().__init__()
         self._title, self._about, self._value, self._suggester = title, tuple(about), value, suggester
 
@@ -104,7 +110,10 @@ class Prompt(ModalScreen[str | None]):
             for line in self._about:
                 yield Static(Text(line, overflow="ellipsis", no_wrap=True), classes="about")
             yield Input(self._value, compact=True, suggester=self._suggester)
-            yield Static(Text("enter take  right complete  esc back" if self._suggester else "enter take  esc back"), classes="hint")
+            yield Static(
+                Text("enter take  right complete  esc back" if self._suggester else "enter take  esc back"),
+                classes="hint",
+            )
 
     def on_mount(self) -> None:
         self.call_after_refresh(self.query_one(RuleLine).set_title, self._title)
@@ -153,7 +162,10 @@ class Form(ModalScreen[dict[str, str] | None]):
             yield Static("", id="problem")
             if self._preview:
                 yield LinesView(id="preview")
-            yield Static(Text("enter next  up down field  right complete  ^s take  esc back", overflow="ellipsis", no_wrap=True), classes="hint")
+            yield Static(
+                Text("enter next  up down field  right complete  ^s take  esc back", overflow="ellipsis", no_wrap=True),
+                classes="hint",
+            )
 
     @staticmethod
     def _row(field: Field) -> Widget:
@@ -196,7 +208,11 @@ class Form(ModalScreen[dict[str, str] | None]):
 
     @on(Input.Blurred)
     def look(self, event: Input.Blurred) -> None:
-        if self._preview and event.input.id == f"field-{self._preview[0]}" and event.value.strip() not in ("", self._previewed):
+        if (
+            self._preview
+            and event.input.id == f"field-{self._preview[0]}"
+            and event.value.strip() not in ("", self._previewed)
+        ):
             self._previewed = event.value.strip()
             self.run_worker(self._show_preview(self._previewed), group="preview", exclusive=True)
 
@@ -214,7 +230,9 @@ class Form(ModalScreen[dict[str, str] | None]):
 
     def action_take(self) -> None:
         values = self.values()
-        problem = next((f"{field.label} is needed." for field in self._fields if field.required and not values[field.name]), "")
+        problem = next(
+            (f"{field.label} is needed." for field in self._fields if field.required and not values[field.name]), ""
+        )
         for field in self._fields:
             if field.strict and values[field.name] and values[field.name] not in field.choices:
                 problem = problem or f"{field.label} takes {', '.join(field.choices)}."

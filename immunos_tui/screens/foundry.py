@@ -18,7 +18,13 @@ class FoundryScreen(TabScreen):
     """One line, and nothing that is not true."""
 
     TAB = "foundry"
-    HINTS = (("tab.spleen", "triage"), ("tab.thymus", "training"), ("tab.kb", "pages"), ("app.palette", "palette"), ("app.help", "help"))
+    HINTS = (
+        ("tab.spleen", "triage"),
+        ("tab.thymus", "training"),
+        ("tab.kb", "pages"),
+        ("app.palette", "palette"),
+        ("app.help", "help"),
+    )
 
     def compose_body(self) -> Iterable[Widget]:
         yield LineWidget(id="foundry-head")

@@ -34,11 +34,17 @@ async def ask_scan(screen: TabScreen) -> None:
     """Queue the scan of a file."""
     agents: list[Agent] = [agent for agent in await screen.read(lambda house: house.foundry.list()) if agent.in_service]
     if not agents:
-        screen.app.notify("No agent is in service yet. Train one in Thymus with n, or run `immunos-tui tour`.", markup=False, severity="warning")
+        screen.app.notify(
+            "No agent is in service yet. Train one in Thymus with n, or run `immunos-tui tour`.",
+            markup=False,
+            severity="warning",
+        )
         return
     names = tuple(agent.name for agent in agents)
     fields = (
-        Field("path", "File", required=True, suggester=PathSuggester(screen), about="the file to scan; right completes"),
+        Field(
+            "path", "File", required=True, suggester=PathSuggester(screen), about="the file to scan; right completes"
+        ),
         Field("agent", "Agent", names[0], choices=names, required=True, strict=True),
     )
     values = await screen.app.push_screen_wait(Form("Scan a file", fields))
@@ -56,13 +62,33 @@ async def ask_training(screen: TabScreen) -> int | None:
     agents, templates = await screen.read(lambda house: (list(house.foundry.list()), suggested()))
     names = tuple(agent.name for agent in agents)
     fields = (
-        Field("path", "Dataset", required=True, suggester=PathSuggester(screen), about="CSV, JSONL, NPZ or lines; right completes"),
-        Field("agent", "Agent", names[0] if names else "", suggester=ListSuggester(names), required=True, about=" ".join(names) or "a new name"),
+        Field(
+            "path",
+            "Dataset",
+            required=True,
+            suggester=PathSuggester(screen),
+            about="CSV, JSONL, NPZ or lines; right completes",
+        ),
+        Field(
+            "agent",
+            "Agent",
+            names[0] if names else "",
+            suggester=ListSuggester(names),
+            required=True,
+            about=" ".join(names) or "a new name",
+        ),
         Field("template", "Template, if it is new", templates[0] if not names else "", choices=templates, strict=True),
         Field("label", "Label column", about="empty: every row is self"),
         Field("self", "Value that means self", about="such as normal"),
         Field("drop", "Columns to leave out", about="separated by commas"),
-        Field("clean", "Known to be normal?", "yes", choices=("yes", "no"), strict=True, about="yes: you vouch for what is called self; no: the robust preset, which bears some dirt"),
+        Field(
+            "clean",
+            "Known to be normal?",
+            "yes",
+            choices=("yes", "no"),
+            strict=True,
+            about="yes: you vouch for what is called self; no: the robust preset, which bears some dirt",
+        ),
         Field("seed", "Seed", "0"),
         Field("notes", "Notes"),
     )
@@ -113,8 +139,15 @@ def _looker(screen: TabScreen) -> Callable[[str], Any]:
         try:
             seen = await screen.look_at(lambda _house: preview_in_process(path))
         except ImmunosError as error:
-            return [Text(clean(error.message), style=palette.critical), Text(clean(error.hint), style=palette.muted)], {}
-        found = {"label": seen["label"], "self": seen["self_value"], "drop": ",".join(seen["drop"])} if seen["label"] else {}
+            return [
+                Text(clean(error.message), style=palette.critical),
+                Text(clean(error.hint), style=palette.muted),
+            ], {}
+        found = (
+            {"label": seen["label"], "self": seen["self_value"], "drop": ",".join(seen["drop"])}
+            if seen["label"]
+            else {}
+        )
         return preview_lines(seen, palette), found
 
     return look
@@ -124,7 +157,10 @@ def preview_lines(seen: Mapping[str, Any], palette: Palette) -> list[Text]:
     """What a dataset holds: size, problems, label values, columns."""
     about = "" if seen["rows_exact"] else "about "
     lines = [
-        Text(f"{seen['format']}, {size(seen['bytes'])}, {about}{many(seen['rows'])} rows, {len(seen['columns'])} columns", style=palette.strong)
+        Text(
+            f"{seen['format']}, {size(seen['bytes'])}, {about}{many(seen['rows'])} rows, {len(seen['columns'])} columns",
+            style=palette.strong,
+        )
     ]
     lines += [Text(f"Problem: {clean(problem)}", style=palette.high) for problem in seen["problems"]]
     for label in seen["labels"][:3]:
@@ -133,5 +169,10 @@ def preview_lines(seen: Mapping[str, Any], palette: Palette) -> list[Text]:
     for column in seen["columns"]:
         ends = f"{column['lowest']} to {column['highest']}" if column["lowest"] else f"such as {column['example']}"
         missing = f", {many(column['missing'])} missing" if column["missing"] else ""
-        lines.append(Text(f"{clean(column['name'], 28):<28} {column['kind']:<9} {clean(ends, 60)}{missing} {clean(column['note'], 60)}", style=palette.muted))
+        lines.append(
+            Text(
+                f"{clean(column['name'], 28):<28} {column['kind']:<9} {clean(ends, 60)}{missing} {clean(column['note'], 60)}",
+                style=palette.muted,
+            )
+        )
     return lines

@@ -60,7 +60,12 @@ class KbScreen(TabScreen):
     async def load(self) -> None:
         self._pages = list(await self.read(lambda house: house.kb.pages()))
         self.table.set_keys(range(len(self._pages)))
-        self.table.put({number: ((clean(page.title), "strong" if page.own else "text"),) for number, page in enumerate(self._pages)})
+        self.table.put(
+            {
+                number: ((clean(page.title), "strong" if page.own else "text"),)
+                for number, page in enumerate(self._pages)
+            }
+        )
         await self._show_page()
 
     @on(RowTable.Moved)

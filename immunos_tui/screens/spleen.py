@@ -63,8 +63,20 @@ class SpleenScreen(TabScreen):
         Binding("o", "step('ack')", "Acknowledge", id="spleen.ack", tooltip="Say that you have seen it."),
         Binding("a", "ask('assign')", "Assign", id="spleen.assign", tooltip="Hand it to somebody."),
         Binding("A", "step('mine')", "Assign to me", id="spleen.mine", tooltip="Take it yourself."),
-        Binding("d", "ask('verdict')", "Verdict", id="spleen.verdict", tooltip="Say what it was: threat, false positive, benign, duplicate."),
-        Binding("x", "ask('resolve')", "Resolve", id="spleen.resolve", tooltip="Close it; asks for a verdict where one is needed."),
+        Binding(
+            "d",
+            "ask('verdict')",
+            "Verdict",
+            id="spleen.verdict",
+            tooltip="Say what it was: threat, false positive, benign, duplicate.",
+        ),
+        Binding(
+            "x",
+            "ask('resolve')",
+            "Resolve",
+            id="spleen.resolve",
+            tooltip="Close it; asks for a verdict where one is needed.",
+        ),
         Binding("X", "step('reopen')", "Reopen", id="spleen.reopen", tooltip="Open a resolved issue again."),
         Binding("c", "ask('comment')", "Comment", id="spleen.comment", tooltip="Add a line for others."),
         Binding("l", "ask('label')", "Label", id="spleen.label", tooltip="Add a label, or take it away."),
@@ -72,7 +84,9 @@ class SpleenScreen(TabScreen):
         Binding("plus", "step('up')", "More urgent", id="spleen.up", tooltip="One priority up."),
         Binding("minus", "step('down')", "Less urgent", id="spleen.down", tooltip="One priority down."),
         Binding("exclamation_mark", "step('escalate')", "Escalate", id="spleen.escalate", tooltip="Make it critical."),
-        Binding("u", "ask('undo')", "Undo", id="spleen.undo", tooltip="Take back your latest step, also after a restart."),
+        Binding(
+            "u", "ask('undo')", "Undo", id="spleen.undo", tooltip="Take back your latest step, also after a restart."
+        ),
         Binding("U", "ask('redo')", "Redo", id="spleen.redo", tooltip="Bring back what undo took away."),
         Binding("slash", "filter", "Filter", id="spleen.filter", tooltip="Change what the list shows."),
         Binding("s", "sort", "Sort", id="spleen.sort", tooltip="The next order of the list."),
@@ -196,7 +210,9 @@ class SpleenScreen(TabScreen):
         posture: Posture = self.snapshot.posture
         room = self.app.size.width
         pieces: list[Piece] = [(" Spleen (triage)  ", "title"), (f"open {posture.open}  ", "strong")]
-        pieces += [(f"{name} {getattr(posture, name)}  ", name) for name in ("critical", "high") if getattr(posture, name)]
+        pieces += [
+            (f"{name} {getattr(posture, name)}  ", name) for name in ("critical", "high") if getattr(posture, name)
+        ]
         last = self._last_scan()
         used = sum(len(text) for text, _ in pieces) + len(last)
         if room - used > 14:
@@ -219,12 +235,18 @@ class SpleenScreen(TabScreen):
             return "nothing scanned yet "
         age = ago(scanned["at"], now_ms())
         state = scanned["drift"].get("state", "none")
-        return ("" if state == "none" else f"drift {state}, ") + ("scanned just now " if age == "now" else f"scanned {age} ago ")
+        return ("" if state == "none" else f"drift {state}, ") + (
+            "scanned just now " if age == "now" else f"scanned {age} ago "
+        )
 
     def _show_filter(self) -> None:
         marked = len(self.table.marks)
         count = f"{len(self._list.ids)} of {self._list.total} " + (f" {marked} marked " if marked else "")
-        order = "" if self._sort == "urgency" and not self._reversed else f" by {self._sort}{' reversed' if self._reversed else ''} "
+        order = (
+            ""
+            if self._sort == "urgency" and not self._reversed
+            else f" by {self._sort}{' reversed' if self._reversed else ''} "
+        )
         shown: list[Piece] = [(" / ", "accent"), (self._query or "everything", "text"), (order, "muted")]
         if self._problem:
             shown.append((f"  {self._problem}", "critical"))
@@ -342,4 +364,3 @@ class SpleenScreen(TabScreen):
 
 
 TAB_SCREEN = SpleenScreen
-

@@ -36,13 +36,27 @@ class SystemScreen(TabScreen):
         self.snapshot_changed(None, self.snapshot)
 
     def snapshot_changed(self, before: Snapshot | None, now: Snapshot) -> None:
-        if before is not None and (before.host, before.ollama, before.egress_refused) == (now.host, now.ollama, now.egress_refused):
+        if before is not None and (before.host, before.ollama, before.egress_refused) == (
+            now.host,
+            now.ollama,
+            now.egress_refused,
+        ):
             return
-        word = {"up": f"Ollama {now.ollama.version} up", "down": "Ollama down"}.get(now.ollama.state, "Ollama not asked yet")
-        self.query_one("#system-head", LineWidget).show([(" System (models, tokens, host)", "title")], [(word + " ", "muted")])
+        word = {"up": f"Ollama {now.ollama.version} up", "down": "Ollama down"}.get(
+            now.ollama.state, "Ollama not asked yet"
+        )
+        self.query_one("#system-head", LineWidget).show(
+            [(" System (models, tokens, host)", "title")], [(word + " ", "muted")]
+        )
         self.query_one("#host-rule", RuleLine).set_title("Host")
         palette = self.app.palette
-        lines = [*host_lines(now.host, palette), Text(""), *backend_lines(now.ollama, palette), Text(""), *egress_lines(now, self.app.settings.network.offline, palette)]
+        lines = [
+            *host_lines(now.host, palette),
+            Text(""),
+            *backend_lines(now.ollama, palette),
+            Text(""),
+            *egress_lines(now, self.app.settings.network.offline, palette),
+        ]
         self.query_one("#system", LinesView).set_lines(lines)
 
 
@@ -71,14 +85,20 @@ def host_lines(host: Host, palette: Palette) -> Iterator[Text]:
 def backend_lines(ollama: Backend, palette: Palette) -> Iterator[Text]:
     """Whether the language model server answers; down never looks like empty."""
     word = {"up": "up", "down": "down", "unknown": "not asked yet"}[ollama.state]
-    yield Text.assemble(("Ollama  ", palette.strong), (word, palette.state(word)), (f"  {clean(ollama.url)}  {ollama.version}", palette.muted))
+    yield Text.assemble(
+        ("Ollama  ", palette.strong),
+        (word, palette.state(word)),
+        (f"  {clean(ollama.url)}  {ollama.version}", palette.muted),
+    )
     if ollama.reason:
         yield Text(f"        {clean(ollama.reason)}", style=palette.high)
 
 
 def egress_lines(now: Snapshot, offline: bool, palette: Palette) -> Iterator[Text]:
     """How many connections have been refused."""
-    words = f"offline: {now.egress_refused} refused since the start" if offline else "online: connections are not guarded"
+    words = (
+        f"offline: {now.egress_refused} refused since the start" if offline else "online: connections are not guarded"
+    )
     yield Text.assemble(("Egress  ", palette.strong), (words, palette.high if now.egress_refused else palette.ok))
 
 

@@ -43,7 +43,9 @@ class ThymusScreen(TabScreen):
     BINDINGS = [
         Binding("n", "new", "New training", id="thymus.new", tooltip="Queue the training of an agent."),
         Binding("x", "cancel_job", "Cancel job", id="thymus.cancel", tooltip="End the job under the cursor."),
-        Binding("P", "promote", "Promote", id="thymus.promote", tooltip="Put the newest version of this agent in service."),
+        Binding(
+            "P", "promote", "Promote", id="thymus.promote", tooltip="Put the newest version of this agent in service."
+        ),
         Binding("z", "zoom", "Zoom", id="thymus.zoom", tooltip="The job alone, and back."),
         Binding("escape", "back", "Back", id="thymus.back", tooltip="Leave the log."),
     ]
@@ -87,10 +89,14 @@ class ThymusScreen(TabScreen):
         self._jobs = {job.id: job for job in jobs}
         running = sum(job.state is JobState.RUNNING for job in jobs)
         waiting = sum(job.state is JobState.QUEUED for job in jobs)
-        self.query_one("#thymus-head", LineWidget).show([(" Thymus (training)", "title")], [(f"queue: {running} running, {waiting} waiting ", "muted")])
+        self.query_one("#thymus-head", LineWidget).show(
+            [(" Thymus (training)", "title")], [(f"queue: {running} running, {waiting} waiting ", "muted")]
+        )
         palette = self.app.palette
         lines = [agent_line(agent, latest.get(agent.name), now, palette) for agent in agents]
-        self.query_one("#agents", LinesView).set_lines(lines or [Text(" No agents yet. n makes one and trains it.", style=palette.muted)])
+        self.query_one("#agents", LinesView).set_lines(
+            lines or [Text(" No agents yet. n makes one and trains it.", style=palette.muted)]
+        )
         self.query_one("#queue-rule", RuleLine).set_title("Queue")
         table = self.table
         table.set_keys([job.id for job in jobs])
@@ -127,7 +133,9 @@ class ThymusScreen(TabScreen):
         if job is None or job.state.ended:
             self.app.notify("There is nothing to cancel under the cursor.", markup=False, timeout=3)
             return
-        sure = KeyMenu(f"Cancel job {job.id}?", (Choice("n", "let it go on", ""), Choice("y", "cancel it", "yes")), [job.path])
+        sure = KeyMenu(
+            f"Cancel job {job.id}?", (Choice("n", "let it go on", ""), Choice("y", "cancel it", "yes")), [job.path]
+        )
         if await self.app.push_screen_wait(sure):
             self.tell(self._cancel(job.id))
 

@@ -34,7 +34,11 @@ async def offer_tour(app: ImmunosApp) -> None:
 
 async def _take(app: ImmunosApp, screen: TabScreen) -> None:
     app.action_tab("thymus")
-    app.notify("The agent learns what normal messages look like. You may look around meanwhile.", title="Tour 1 of 3", markup=False)
+    app.notify(
+        "The agent learns what normal messages look like. You may look around meanwhile.",
+        title="Tour 1 of 3",
+        markup=False,
+    )
     trained = await _ended(screen, await screen.write(tour.begin))
     app.notify("Now it reads messages that it has never seen.", title="Tour 2 of 3", markup=False)
     scanned = await _ended(screen, await screen.write(lambda house: tour.go_on(house, trained)))
@@ -50,7 +54,8 @@ async def _take(app: ImmunosApp, screen: TabScreen) -> None:
 
 
 async def _ended(screen: TabScreen, job: Job) -> Job:
+    number = job.id
     while not job.state.ended:
         await asyncio.sleep(POLL)
-        job = await screen.read(lambda house: house.thymus.get(job.id))
+        job = await screen.read(lambda house: house.thymus.get(number))
     return job

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 
-
 from immunos_tui.model.errors import ImmunosError
 from immunos_tui.model.issue import Issue, Priority, VerdictKind
 from immunos_tui.model.text import clean, cut
@@ -91,7 +90,9 @@ class Triage:
         return self._say(f"{what}: {word}. {self._screen.key_of('spleen.undo')} takes it back.")
 
     async def _duplicate_target(self) -> int | None:
-        answer = await self._screen.app.push_screen_wait(Prompt("Duplicate of which issue?", ["Its number, such as 12."]))
+        answer = await self._screen.app.push_screen_wait(
+            Prompt("Duplicate of which issue?", ["Its number, such as 12."])
+        )
         text = (answer or "").strip().lstrip("#")
         if answer is not None and not text.isdigit():
             self._say("That is no number of an issue.")
@@ -109,7 +110,9 @@ class Triage:
         owners = await self._screen.read(lambda house: house.spleen.owners())
         about = await self.about(self._screen.chosen())
         names = ListSuggester(["me", *owners])
-        answer = await self._screen.app.push_screen_wait(Prompt("Assign to whom? (empty hands it back)", about, suggester=names))
+        answer = await self._screen.app.push_screen_wait(
+            Prompt("Assign to whom? (empty hands it back)", about, suggester=names)
+        )
         if answer is not None:
             owner = answer.strip() or None
             verb = f"assigned to {owner}" if owner else "handed back"
@@ -160,5 +163,3 @@ class Triage:
         except ImmunosError as error:
             return self._screen.app.complain(error)
         return self._say(said)
-
-

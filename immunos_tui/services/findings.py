@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from immunos_tui.immune.dataset import TEXT_PIPELINES
 from immunos_tui.immune.detector import Detector
 from immunos_tui.immune.features.logs import normalise
 from immunos_tui.immune.judgement import DANGER, NON_SELF, Judgement
+from immunos_tui.immune.memory import THREAT
 from immunos_tui.immune.stream import Batch
 from immunos_tui.model.agent import Agent
 from immunos_tui.model.detection import Detection, Result, line_fingerprint, table_fingerprint
@@ -20,9 +19,9 @@ from immunos_tui.model.text import clean, cut
 SAMPLE_KEPT = 400
 """Characters of a row's text that a detection keeps."""
 
-CRITICAL_MARGIN = 20.0
-HIGH_MARGIN = 4.0
-"""How many times outside of self's tolerance a row lies that starts an issue as critical or high."""
+CRITICAL_NATS = 10.0
+HIGH_NATS = 5.0
+"""How far above the score of the 1 % alert level a row lies that starts an issue as critical or high."""
 
 DIRECTIONS = {1: "above", -1: "below", 0: "unseen"}
 
@@ -33,29 +32,32 @@ class Findings:
     ``room`` says whether one more explanation of a fingerprint is worth making.
     """
 
-    def __init__(self, detector: Detector, agent: Agent, source: str, room: Callable[[str, dict[str, int]], bool]) -> None:
+    def __init__(
+        self, detector: Detector, agent: Agent, source: str, room: Callable[[str, dict[str, int]], bool]
+    ) -> None:
         self._detector = detector
         self._agent = agent
         self._source = source
         self._room = room
         self._seen: dict[str, int] = {}
+        reference = detector.calibration.reference
+        self._alert = float(reference[min(len(reference) - 1, int(0.99 * len(reference)))])
         self._by_line = agent.pipeline in TEXT_PIPELINES
 
     def of(self, batch: Batch, judged: Judgement) -> list[Detection]:
         """The detections of a batch: every row that is uncertain or worse."""
-        rows = np.flatnonzero(judged.result)
-        prints = [self._fingerprint(batch, judged, int(row)) for row in rows]
+        rows: list[int] = judged.result.nonzero()[0].tolist()
+        prints = [self._fingerprint(batch, judged, row) for row in rows]
         wanted = [
-            index for index, row in enumerate(rows) if judged.result[row] >= NON_SELF and self._room(prints[index], self._seen)
+            index
+            for index, row in enumerate(rows)
+            if judged.result[row] >= NON_SELF and self._room(prints[index], self._seen)
         ]
-        why = self._explained(batch, rows[wanted]) if wanted else []
+        why = self._detector.explain(batch.table.take([rows[index] for index in wanted])) if wanted else []
         explained = dict(zip(wanted, why, strict=True))
         return [
-            self._detection(batch, judged, int(row), prints[index], explained.get(index)) for index, row in enumerate(rows)
+            self._detection(batch, judged, row, prints[index], explained.get(index)) for index, row in enumerate(rows)
         ]
-
-    def _explained(self, batch: Batch, rows: np.ndarray) -> list[Explanation]:
-        return self._detector.explain(batch.table.take(rows))
 
     def _fingerprint(self, batch: Batch, judged: Judgement, row: int) -> str:
         if self._by_line:
@@ -67,9 +69,13 @@ class Findings:
     def _text(self, batch: Batch, row: int) -> str:
         """The line itself: the text column where the detector has one, else the raw row."""
         column = batch.table.columns[0]
-        return str(column.values[row]) if len(batch.table.columns) == 1 and column.kind != "number" else batch.samples[row]
+        return (
+            str(column.values[row]) if len(batch.table.columns) == 1 and column.kind != "number" else batch.samples[row]
+        )
 
-    def _detection(self, batch: Batch, judged: Judgement, row: int, fingerprint: str, why: Explanation | None) -> Detection:
+    def _detection(
+        self, batch: Batch, judged: Judgement, row: int, fingerprint: str, why: Explanation | None
+    ) -> Detection:
         result = Result(Judgement.RESULTS[int(judged.result[row])])
         sample = cut(self._text(batch, row) if self._by_line else batch.samples[row], SAMPLE_KEPT) if why else None
         return Detection(
@@ -80,7 +86,9 @@ class Findings:
             confidence=float(judged.confidence[row]),
             fingerprint=fingerprint,
             title=self._title(why, batch, row) if why else "",
-            priority=priority(int(judged.result[row]), why),
+            priority=priority(
+                int(judged.result[row]), float(judged.score[row]) - self._alert, int(judged.memory[row]) == THREAT
+            ),
             explanation=why.as_dict() if why else None,
             sample=sample,
         )
@@ -97,11 +105,8 @@ class Findings:
         return clean(f"{first.name} {first.value}, {usual}", 160)
 
 
-def priority(result: int, why: Explanation | None) -> str:
-    """Where an issue starts: by result, and by how far outside of self's tolerance the row lies."""
-    margin = why.margin if why else 0.0
-    if result == DANGER and margin >= CRITICAL_MARGIN:
+def priority(result: int, excess: float, known_threat: bool) -> str:
+    """Where an issue starts: by result, by how far in nats a row is above the alert level, and by memory."""
+    if known_threat or (result == DANGER and excess >= CRITICAL_NATS):
         return Priority.CRITICAL
-    if margin >= HIGH_MARGIN or (why is not None and why.memory):
-        return Priority.HIGH
-    return Priority.MEDIUM
+    return Priority.HIGH if excess >= HIGH_NATS else Priority.MEDIUM

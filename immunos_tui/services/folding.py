@@ -58,7 +58,13 @@ class Folding:
             self._insert(tx, source_id, fresh, targets)
             flagged = sum(item.result.makes_issue for item in fresh)
             detections.add_minute(tx.db, tx.at, flagged, len(fresh) - flagged)
-            summary = {"agent": self._agent.name, "version": self._version.number, "rows": [first, last], "recorded": len(fresh), "flagged": flagged}
+            summary = {
+                "agent": self._agent.name,
+                "version": self._version.number,
+                "rows": [first, last],
+                "recorded": len(fresh),
+                "flagged": flagged,
+            }
             tx.record("scan.batch", "source", source_id, summary)
         self.total.recorded += len(fresh)
 
@@ -111,7 +117,12 @@ class Folding:
         if changes:
             moved = {name: [getattr(issue, name), value] for name, value in changes.items()}
             issues.update(tx.db, issue.id, changes, tx.at)
-            tx.record("issue.reopen" if "status" in changes else "issue.raise", "issue", issue.id, {"set": moved, "by": "detections"})
+            tx.record(
+                "issue.reopen" if "status" in changes else "issue.raise",
+                "issue",
+                issue.id,
+                {"set": moved, "by": "detections"},
+            )
         return issue.id
 
     def _insert(self, tx: Transaction, source_id: int, fresh: Sequence[Detection], targets: dict[str, int]) -> None:
@@ -134,7 +145,9 @@ class Folding:
 def _follow(tx: Transaction, issue: Issue) -> Issue:
     """The issue that detections of a duplicate go to."""
     passed = {issue.id}
-    while issue.verdict is VerdictKind.DUPLICATE and issue.duplicate_of is not None and issue.duplicate_of not in passed:
+    while (
+        issue.verdict is VerdictKind.DUPLICATE and issue.duplicate_of is not None and issue.duplicate_of not in passed
+    ):
         target = issues.get(tx.db, issue.duplicate_of)
         if target is None:
             break

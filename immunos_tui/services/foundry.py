@@ -120,15 +120,25 @@ class Foundry:
             agent = self._required(agents.by_name(tx.db, name), name)
             every = agents.versions(tx.db, agent.id)
             if not every:
-                raise ConflictError(f"The agent {name} has not been trained.", f"Train it: `immunos-tui thymus add --agent {name} --dataset PATH`.")
+                raise ConflictError(
+                    f"The agent {name} has not been trained.",
+                    f"Train it: `immunos-tui thymus add --agent {name} --dataset PATH`.",
+                )
             chosen = next((item for item in every if item.number == number), None) if number else every[0]
             if chosen is None:
-                raise NotFoundError(f"The agent {name} has no version {number}.", f"It has {', '.join(str(v.number) for v in every)}.")
+                raise NotFoundError(
+                    f"The agent {name} has no version {number}.", f"It has {', '.join(str(v.number) for v in every)}."
+                )
             if chosen.state is VersionState.IN_SERVICE:
                 raise ConflictError(f"Version {chosen.number} of {name} is in service already.")
             agents.put_in_service(tx.db, agent.id, chosen.number)
             agents.set_state(tx.db, agent.id, AgentState.ACTIVE, tx.at)
-            tx.record("agent.promote", "agent", agent.id, {"name": name, "set": {"in_service": [agent.in_service, chosen.number]}})
+            tx.record(
+                "agent.promote",
+                "agent",
+                agent.id,
+                {"name": name, "set": {"in_service": [agent.in_service, chosen.number]}},
+            )
             promoted = agents.version(tx.db, agent.id, chosen.number)
         assert promoted is not None  # noqa: S101 - written in the transaction above
         return promoted
@@ -140,12 +150,29 @@ class Foundry:
             number = agents.next_number(tx.db, agent.id)
             first = agent.in_service is None
             agents.insert_version(
-                tx.db, {**fields, "agent_id": agent.id, "number": number, "state": VersionState.CANDIDATE, "created_at": tx.at}
+                tx.db,
+                {
+                    **fields,
+                    "agent_id": agent.id,
+                    "number": number,
+                    "state": VersionState.CANDIDATE,
+                    "created_at": tx.at,
+                },
             )
             if first:
                 agents.put_in_service(tx.db, agent.id, number)
-            agents.set_state(tx.db, agent.id, AgentState.ACTIVE if first or agent.state is AgentState.ACTIVE else AgentState.TRAINED, tx.at)
-            tx.record("agent.version", "agent", agent.id, {"name": name, "number": number, "sha256": fields["sha256"], "in_service": first})
+            agents.set_state(
+                tx.db,
+                agent.id,
+                AgentState.ACTIVE if first or agent.state is AgentState.ACTIVE else AgentState.TRAINED,
+                tx.at,
+            )
+            tx.record(
+                "agent.version",
+                "agent",
+                agent.id,
+                {"name": name, "number": number, "sha256": fields["sha256"], "in_service": first},
+            )
             made = agents.version(tx.db, agent.id, number)
         assert made is not None  # noqa: S101 - written in the transaction above
         return made

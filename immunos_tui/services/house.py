@@ -60,7 +60,9 @@ class House:
         self.store.close()
 
 
-def open_house(paths: Paths, settings: Settings, origin: str = "cli", environ: Mapping[str, str] | None = None) -> House:
+def open_house(
+    paths: Paths, settings: Settings, origin: str = "cli", environ: Mapping[str, str] | None = None
+) -> House:
     """The services; the database is made or opened when the first of them needs it.
 
     Raises:

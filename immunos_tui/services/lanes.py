@@ -10,26 +10,30 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from immunos_tui.services.house import House
+if TYPE_CHECKING:
+    from immunos_tui.services.house import House
 
 T = TypeVar("T")
 
 
 class Lane:
-    """One thread with a house of its own, which runs what it is given in order."""
+    """One thread with a house of its own, which runs what it is given in order; started by the first piece of work."""
 
     def __init__(self, name: str, make: Callable[[], House]) -> None:
         self._work: queue.SimpleQueue[tuple[Callable[[House], Any], Future[Any]] | None] = queue.SimpleQueue()
         self._make = make
-        self._thread = threading.Thread(target=self._run, name=f"lane-{name}", daemon=True)
-        self._thread.start()
+        self._name = name
+        self._thread: threading.Thread | None = None
 
     def submit(self, work: Callable[[House], T]) -> Future[T]:
         """Run ``work`` in the lane; its errors are the future's."""
         future: Future[T] = Future()
         self._work.put((work, future))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=f"lane-{self._name}", daemon=True)
+            self._thread.start()
         return future
 
     def close(self) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
-
-import numpy as np
 
 from immunos_tui.config import Settings
 from immunos_tui.immune.artifact import read_manifest
@@ -19,9 +18,10 @@ from immunos_tui.immune.datafile import sha256_file
 from immunos_tui.immune.dataset import TEXT_PIPELINES, read_dataset
 from immunos_tui.immune.detector import Detector
 from immunos_tui.immune.drift import DriftWatch
-from immunos_tui.immune.evaluation import Evaluation, evaluate
+from immunos_tui.immune.evaluation import Evaluation
 from immunos_tui.immune.judgement import Judgement
 from immunos_tui.immune.stream import Batch, stream
+from immunos_tui.immune.training import measure
 from immunos_tui.model.agent import Agent, AgentVersion
 from immunos_tui.model.errors import ArtifactError, DataError
 from immunos_tui.model.text import clean
@@ -65,6 +65,13 @@ class ScanReport:
 
     def as_dict(self) -> dict[str, Any]:
         return {**self.__dict__, "rows_per_second": round(self.rows_per_second, 1), "seconds": round(self.seconds, 3)}
+
+
+def _hashing(tell: Progress) -> Progress:
+    def report(_stage: str, fraction: float, note: str) -> None:
+        tell("hash", fraction, note)
+
+    return report
 
 
 class Malt:
@@ -113,7 +120,7 @@ class Malt:
         source = check_source(path, folder=agent.pipeline == "code")
         detector = self.load(version)
         began = time.monotonic()
-        digest = sha256_file(source, lambda stage, done, note="": tell("hash", done, note))
+        digest = sha256_file(source, _hashing(tell))
         report = ScanReport(agent_name, version.number, str(source), digest)
         folding = Folding(self._store, self._settings.spleen, agent, version)
         source_id = folding.open_source(digest, str(source), _size(source)) if record else 0
@@ -135,21 +142,23 @@ class Malt:
     def _judged(
         self, detector: Detector, agent: Agent, source: Path, watch: DriftWatch, report: ScanReport, tell: Progress
     ) -> Iterator[tuple[Batch, Judgement]]:
-        counts = np.zeros(len(Judgement.RESULTS), dtype=np.int64)
+        counts: Counter[str] = Counter(dict.fromkeys(Judgement.RESULTS, 0))
         strict = agent.pipeline not in TEXT_PIPELINES
         began = time.monotonic()
-        with stream(source, columns=detector.kinds, batch_rows=BATCH_ROWS, pipeline=agent.pipeline, strict=strict) as batches:
+        with stream(
+            source, columns=detector.kinds, batch_rows=BATCH_ROWS, pipeline=agent.pipeline, strict=strict
+        ) as batches:
             for batch in batches:
                 judged = detector.judge(batch.table, watch)
                 yield batch, judged
-                counts += np.bincount(judged.result, minlength=len(counts))
+                counts.update(judged.counts())
                 report.rows += batch.rows
                 rate = report.rows / max(1e-9, time.monotonic() - began)
                 tell("scan", batch.bytes_done / max(1, batch.bytes_total), f"{report.rows} rows, {rate:.0f} rows/s")
             report.problems = list(batches.problems)
         if not report.rows:
             raise DataError(f"{clean(source)} has no rows to scan.", "Check that it is the right file.")
-        report.counts = {name: int(count) for name, count in zip(Judgement.RESULTS, counts, strict=True)}
+        report.counts = dict(counts)
 
     def _finish(self, version: AgentVersion, source_id: int, report: ScanReport, folding: Folding) -> None:
         with self._store.write() as tx:
@@ -179,17 +188,11 @@ class Malt:
         agent, version = self._foundry.in_service(agent_name)
         source = check_source(path, folder=agent.pipeline == "code")
         detector = self.load(version)
-        dataset = read_dataset(source, label=label, self_value=self_value, drop=drop, pipeline=agent.pipeline, progress=tell)
-        watch = DriftWatch(detector.meta.get("reference_rows", 0))
-        score, p = np.empty(dataset.rows), np.empty(dataset.rows)
-        for start in range(0, dataset.rows, BATCH_ROWS):
-            part = slice(start, start + BATCH_ROWS)
-            judged = detector.judge(dataset.table.take(part))
-            score[part], p[part] = judged.score, judged.p
-            watch.add(judged.p, dataset.is_self[part])
-            tell("evaluate", min(1.0, (start + BATCH_ROWS) / dataset.rows), f"{min(start + BATCH_ROWS, dataset.rows)} rows")
-        found = evaluate(score, p, dataset.is_self, seed=version.seed)
-        return Measured(found, watch.sign().as_dict(), agent_name, version.number)
+        dataset = read_dataset(
+            source, label=label, self_value=self_value, drop=drop, pipeline=agent.pipeline, progress=tell
+        )
+        found, drift = measure(detector, dataset, seed=version.seed, progress=tell)
+        return Measured(found, drift, agent_name, version.number)
 
 
 @dataclass(frozen=True)
@@ -223,13 +226,17 @@ def _scores(path: str | Path | None) -> Iterator[TextIO | None]:
             yield file
         os.replace(draft, target)
     except OSError as error:
-        raise DataError(f"Cannot write the scores to {clean(target)}: {error.strerror}.", "Name a file in a folder that you may write to.") from error
+        raise DataError(
+            f"Cannot write the scores to {clean(target)}: {error.strerror}.",
+            "Name a file in a folder that you may write to.",
+        ) from error
     finally:
         draft.unlink(missing_ok=True)
 
 
 def _write_scores(file: TextIO, first: int, judged: Judgement) -> None:
     names = Judgement.RESULTS
-    rows = zip(range(first, first + len(judged)), judged.score.tolist(), judged.p.tolist(), judged.result.tolist(), strict=True)
+    rows = zip(
+        range(first, first + len(judged)), judged.score.tolist(), judged.p.tolist(), judged.result.tolist(), strict=True
+    )
     file.writelines(f"{row},{score:.9g},{p:.9g},{names[result]}\n" for row, score, p, result in rows)
-

@@ -25,7 +25,9 @@ def preview_in_process(path: str | Path) -> dict[str, Any]:
     try:
         done = subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=False, stdin=subprocess.DEVNULL)  # noqa: S603
     except subprocess.TimeoutExpired as error:
-        raise DataError(f"Looking at {path} took more than {TIMEOUT:.0f} s.", "It can be queued all the same.") from error
+        raise DataError(
+            f"Looking at {path} took more than {TIMEOUT:.0f} s.", "It can be queued all the same."
+        ) from error
     try:
         body: dict[str, Any] = json.loads(done.stdout)
     except ValueError as error:

@@ -130,7 +130,9 @@ class Spleen:
             number = issues.insert(tx.db, values)
             made = _required(issues.get(tx.db, number), number)
             content = {name: getattr(made, name) for name in EDITABLE | {"status", "owner"}}
-            tx.record("issue.new", "issue", number, {"new": content, "set": {"withdrawn": [True, False]}}, undoable=True)
+            tx.record(
+                "issue.new", "issue", number, {"new": content, "set": {"withdrawn": [True, False]}}, undoable=True
+            )
         return made
 
     def acknowledge(self, ids: Iterable[int], *, skip: bool = False) -> Change:
@@ -146,7 +148,10 @@ class Spleen:
         """Set title, body, priority, project, tags, due or domain."""
         unknown = set(fields) - EDITABLE
         if unknown or not fields:
-            raise UsageError(f"Nothing to edit under {', '.join(sorted(unknown)) or 'no field'}.", f"Fields: {', '.join(sorted(EDITABLE))}.")
+            raise UsageError(
+                f"Nothing to edit under {', '.join(sorted(unknown)) or 'no field'}.",
+                f"Fields: {', '.join(sorted(EDITABLE))}.",
+            )
         values = _checked(dict(fields))
         return self._each("issue.edit", ids, lambda _issue, _tx: values, skip)
 
@@ -161,12 +166,22 @@ class Spleen:
         everywhere = all(label in issue.tags for issue in self.many(chosen).values())
 
         def change(issue: Issue, _tx: Transaction) -> dict[str, Any]:
-            return {"tags": tuple(t for t in issue.tags if t != label) if everywhere else (*(t for t in issue.tags if t != label), label)}
+            return {
+                "tags": tuple(t for t in issue.tags if t != label)
+                if everywhere
+                else (*(t for t in issue.tags if t != label), label)
+            }
 
         return self._each("issue.tag", chosen, change, True)
 
     def verdict(
-        self, ids: Iterable[int], kind: VerdictKind | str, *, of: int | None = None, why: str | None = None, skip: bool = False
+        self,
+        ids: Iterable[int],
+        kind: VerdictKind | str,
+        *,
+        of: int | None = None,
+        why: str | None = None,
+        skip: bool = False,
     ) -> Change:
         """Say what issues were; ``of`` is the issue that they are duplicates of."""
         wanted = _verdict(kind)
@@ -204,7 +219,9 @@ class Spleen:
         """Bring back what the latest undo took away."""
         return self._undo.redo()
 
-    def _each(self, action: str, ids: Iterable[int], change: Callable[[Issue, Transaction], dict[str, Any]], skip: bool) -> Change:
+    def _each(
+        self, action: str, ids: Iterable[int], change: Callable[[Issue, Transaction], dict[str, Any]], skip: bool
+    ) -> Change:
         """Apply a change to each issue in one transaction.
 
         With ``skip`` an issue that the change does not fit is left alone and named; without it the
@@ -222,7 +239,11 @@ class Spleen:
                         raise
                     skipped[number] = error.message
                     continue
-                moved = {name: [_plain(getattr(issue, name)), _plain(value)] for name, value in fields.items() if getattr(issue, name) != value}
+                moved = {
+                    name: [_plain(getattr(issue, name)), _plain(value)]
+                    for name, value in fields.items()
+                    if getattr(issue, name) != value
+                }
                 if not moved:
                     skipped[number] = f"#{number} is so already."
                     continue
@@ -278,14 +299,24 @@ def _checked(fields: dict[str, Any]) -> dict[str, Any]:
         values["title"] = " ".join(str(values["title"]).split()).strip()
         if not values["title"]:
             raise UsageError("An issue needs a title.")
-    for name, limit in (("title", TITLE_LIMIT), ("body", BODY_LIMIT), ("owner", 100), ("project", 100), ("domain", 100)):
+    for name, limit in (
+        ("title", TITLE_LIMIT),
+        ("body", BODY_LIMIT),
+        ("owner", 100),
+        ("project", 100),
+        ("domain", 100),
+    ):
         if values.get(name) is not None and len(values[name]) > limit:
-            raise UsageError(f"The {name} has {len(values[name]):,} characters, and {limit:,} are allowed.", "Shorten it.")
+            raise UsageError(
+                f"The {name} has {len(values[name]):,} characters, and {limit:,} are allowed.", "Shorten it."
+            )
     if values.get("priority") is not None:
         try:
             values["priority"] = Priority(str(values["priority"]).lower())
         except ValueError as error:
-            raise UsageError(f"There is no priority {values['priority']!r}.", f"It takes {', '.join(Priority)}.") from error
+            raise UsageError(
+                f"There is no priority {values['priority']!r}.", f"It takes {', '.join(Priority)}."
+            ) from error
     if values.get("due"):
         try:
             values["due"] = date.fromisoformat(str(values["due"])).isoformat()
@@ -295,7 +326,10 @@ def _checked(fields: dict[str, Any]) -> dict[str, Any]:
         values["tags"] = tuple(dict.fromkeys(storable(tag.strip()) for tag in values["tags"] if tag.strip()))
         if not values["tags"] and fields["tags"]:
             raise UsageError("A label needs some text.")
-    return {name: (value or None if name in ("owner", "project", "due", "domain") else value) for name, value in values.items()}
+    return {
+        name: (value or None if name in ("owner", "project", "due", "domain") else value)
+        for name, value in values.items()
+    }
 
 
 def _day_start() -> int:

@@ -158,7 +158,7 @@ class Thymus:
 
     # Working it ---------------------------------------------------------------------------
 
-    def sweep(self) -> list[int]:
+    def sweep(self) -> Sequence[int]:
         """Mark jobs whose process is gone; nothing is run again by itself."""
         with self._store.read() as db:
             running = jobs.in_state(db, JobState.RUNNING)
@@ -169,7 +169,14 @@ class Thymus:
                     state = JobState.CANCELLED if job.cancel_requested else JobState.INTERRUPTED
                     error = None if job.cancel_requested else f"Its process {job.pid} ended without a word."
                     with self._store.write() as tx:
-                        done = jobs.finish(tx.db, job.id, state, tx.at, error=error, hint="Add the job again to repeat it." if error else None)
+                        done = jobs.finish(
+                            tx.db,
+                            job.id,
+                            state,
+                            tx.at,
+                            error=error,
+                            hint="Add the job again to repeat it." if error else None,
+                        )
                     lost += [job.id] if done else []
         return lost
 
@@ -186,7 +193,9 @@ class Thymus:
         with self._store.read() as db:
             return any(self.is_alive(job.id) for job in jobs.in_state(db, JobState.RUNNING))
 
-    def work(self, stop: Callable[[], bool], *, until_empty: bool, on_start: Callable[[Job], None] | None = None) -> None:
+    def work(
+        self, stop: Callable[[], bool], *, until_empty: bool, on_start: Callable[[Job], None] | None = None
+    ) -> None:
         """Work the queue, one job at a time, until told to stop or, if asked, until it is empty.
 
         Only one program works it at a time; the others wait their turn.
@@ -201,7 +210,9 @@ class Thymus:
                 return
             time.sleep(POLL)
 
-    def _work_as_runner(self, stop: Callable[[], bool], until_empty: bool, on_start: Callable[[Job], None] | None) -> None:
+    def _work_as_runner(
+        self, stop: Callable[[], bool], until_empty: bool, on_start: Callable[[Job], None] | None
+    ) -> None:
         child: subprocess.Popen[bytes] | None = None
         while not stop():
             if child is not None and child.poll() is None:
@@ -230,7 +241,12 @@ class Thymus:
         if tries > TRIES:
             with self._store.write() as tx:
                 jobs.finish(
-                    tx.db, job.id, JobState.FAILED, tx.at, error="Its process ended before it could begin.", hint=f"See {self.log_path(job.id)}."
+                    tx.db,
+                    job.id,
+                    JobState.FAILED,
+                    tx.at,
+                    error="Its process ended before it could begin.",
+                    hint=f"See {self.log_path(job.id)}.",
                 )
             return None
         private_dir(self._paths.jobs)
@@ -260,9 +276,14 @@ class Thymus:
         while not (job := self.get(job_id)).state.ended:
             idle = 0 if self.at_work() else idle + 1
             if idle > 2:
-                raise ConflictError(f"Job {job_id} is {job.state}, and nobody works the queue.", "Start `immunos-tui thymus run`, or open the program.")
+                raise ConflictError(
+                    f"Job {job_id} is {job.state}, and nobody works the queue.",
+                    "Start `immunos-tui thymus run`, or open the program.",
+                )
             if limit is not None and time.monotonic() > limit:
-                raise ConflictError(f"Job {job_id} is still {job.state}.", "Wait longer, or look at `immunos-tui thymus show`.")
+                raise ConflictError(
+                    f"Job {job_id} is still {job.state}.", "Wait longer, or look at `immunos-tui thymus show`."
+                )
             time.sleep(POLL)
         return job
 

@@ -39,7 +39,9 @@ def begin(house: House) -> Job:
         ConflictError: the tour has been taken already.
     """
     if any(agent.name == AGENT for agent in house.foundry.list()):
-        raise ConflictError("The tour has been taken already.", "`immunos-tui tour --wipe` removes it, so that it can be taken again.")
+        raise ConflictError(
+            "The tour has been taken already.", "`immunos-tui tour --wipe` removes it, so that it can be taken again."
+        )
     house.foundry.new(AGENT, "text", project=PROJECT)
     return house.thymus.add_training(AGENT, resource(TRAIN_ON), label="label", self_value="ham", notes="guided tour")
 
@@ -51,7 +53,10 @@ def go_on(house: House, trained: Job) -> Job:
         ImmunosError: the training has failed.
     """
     if trained.state is not JobState.DONE:
-        raise ImmunosError(f"The tour's training ended as {trained.state}: {trained.error or 'no reason given'}.", f"See {house.thymus.log_path(trained.id)}.")
+        raise ImmunosError(
+            f"The tour's training ended as {trained.state}: {trained.error or 'no reason given'}.",
+            f"See {house.thymus.log_path(trained.id)}.",
+        )
     return house.thymus.add_scan(AGENT, resource(SCAN))
 
 

@@ -24,16 +24,28 @@ def train_agent(
     """
     spec, agent = job.spec, foundry.get(job.agent)
     dataset = read_dataset(
-        job.path, label=spec["label"], self_value=spec["self"], drop=spec["drop"], pipeline=agent.pipeline, progress=progress
+        job.path,
+        label=spec["label"],
+        self_value=spec["self"],
+        drop=spec["drop"],
+        pipeline=agent.pipeline,
+        progress=progress,
     )
     rows(dataset.rows)
-    trained = train(dataset, preset=spec["preset"], seed=spec["seed"], pipeline=agent.pipeline, role=agent.role, progress=progress)
+    trained = train(
+        dataset, preset=spec["preset"], seed=spec["seed"], pipeline=agent.pipeline, role=agent.role, progress=progress
+    )
     progress("save", 0.0, "")
     name = f"{agent.name}/job-{job.id}"
     (foundry.artifacts / agent.name).mkdir(mode=0o700, parents=True, exist_ok=True)
     about = {
         "agent": agent.name,
-        "dataset": {"path": job.path, "sha256": dataset.sha256, "rows": dataset.rows, "columns": [list(c) for c in dataset.columns]},
+        "dataset": {
+            "path": job.path,
+            "sha256": dataset.sha256,
+            "rows": dataset.rows,
+            "columns": [list(c) for c in dataset.columns],
+        },
         "training": dict(spec),
         "metrics": trained.metrics,
         "code": __version__,
@@ -54,4 +66,9 @@ def train_agent(
         },
     )
     progress("save", 1.0, f"{dataset.rows} rows")
-    return {"version": version.number, "in_service": version.state == "in_service", "metrics": trained.metrics, "summary": trained.detector.summary}
+    return {
+        "version": version.number,
+        "in_service": version.state == "in_service",
+        "metrics": trained.metrics,
+        "summary": trained.detector.summary,
+    }

@@ -96,7 +96,9 @@ class Undo:
             target[field] = _typed(field, there)
         if "new" in row.payload and not forward:
             self._require_untouched(tx, issue, row, since)
-        payload: dict[str, Any] = {"set": {name: [_plain(getattr(issue, name)), _plain(value)] for name, value in target.items()}}
+        payload: dict[str, Any] = {
+            "set": {name: [_plain(getattr(issue, name)), _plain(value)] for name, value in target.items()}
+        }
         if "comment" in row.payload:
             self._comment(tx, row, withdrawn=not forward)
             payload["comment"] = row.payload["comment"]
@@ -104,7 +106,9 @@ class Undo:
             issues.update(tx.db, number, target, tx.at)
         tx.record(action, "issue", number, payload, undoes=row.group)
 
-    def _require_unchanged(self, tx: Transaction, issue: Issue, field: str, expected: Any, since: int, action: str) -> None:
+    def _require_unchanged(
+        self, tx: Transaction, issue: Issue, field: str, expected: Any, since: int, action: str
+    ) -> None:
         if _plain(getattr(issue, field)) == expected:
             return
         later = activity.later_change(tx.db, issue.id, field, since)
@@ -120,7 +124,9 @@ class Undo:
             self._require_unchanged(tx, issue, field, value, since, "undo")
         comments = issues.comments(tx.db, issue.id)
         if comments:
-            raise ConflictError(f"Cannot undo: #{issue.id} has a comment by {comments[0].author}.", "Resolve the issue instead.")
+            raise ConflictError(
+                f"Cannot undo: #{issue.id} has a comment by {comments[0].author}.", "Resolve the issue instead."
+            )
 
     def _comment(self, tx: Transaction, row: Activity, *, withdrawn: bool) -> None:
         number = int(row.payload["comment"])

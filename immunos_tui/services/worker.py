@@ -24,7 +24,15 @@ from immunos_tui.services.thymus import lock_file
 from immunos_tui.store import jobs
 
 WEIGHTS = {
-    JobKind.TRAIN: {"read": 0.12, "evaluate": 0.40, "sieve": 0.03, "encode": 0.05, "fit": 0.25, "calibrate": 0.10, "save": 0.05},
+    JobKind.TRAIN: {
+        "read": 0.12,
+        "evaluate": 0.40,
+        "sieve": 0.03,
+        "encode": 0.05,
+        "fit": 0.25,
+        "calibrate": 0.10,
+        "save": 0.05,
+    },
     JobKind.SCAN: {"hash": 0.05, "scan": 0.95},
 }
 """The share of the whole that each stage takes, in the order in which they come."""
@@ -73,9 +81,9 @@ class Reporter:
             "rows_total": self._rows_total,
             "rate": rate,
         }
-        with suppress(ImmunosError):  # a locked database must not end a night's training
-            with self._house.store.write() as tx:
-                jobs.progress(tx.db, self._job.id, {**fields, "progress_at": tx.at})
+        # A locked database must not end a night's training.
+        with suppress(ImmunosError), self._house.store.write() as tx:
+            jobs.progress(tx.db, self._job.id, {**fields, "progress_at": tx.at})
 
     def _overall(self, stage: str, fraction: float) -> float:
         before = 0.0
@@ -129,10 +137,17 @@ def _run(house: House, job: Job, work: Callable[[House, Job, Reporter], dict[str
     except ImmunosError as problem:
         state, error, hint = JobState.FAILED, problem.message, problem.hint
     except MemoryError:
-        state, error, hint = JobState.FAILED, "The memory of this machine is not enough.", "Train on fewer rows or columns."
+        state, error, hint = (
+            JobState.FAILED,
+            "The memory of this machine is not enough.",
+            "Train on fewer rows or columns.",
+        )
     except Exception as problem:  # noqa: BLE001 - the row must say how the job ended
         traceback.print_exc()
-        state, error = JobState.FAILED, f"An error of the program itself: {type(problem).__name__}: {clean(problem, 200)}."
+        state, error = (
+            JobState.FAILED,
+            f"An error of the program itself: {type(problem).__name__}: {clean(problem, 200)}.",
+        )
         hint = "The job's log has the details."
     if error:
         print(f"failed: {clean(error)} {clean(hint or '')}", flush=True)

@@ -27,7 +27,8 @@ def get(db: sqlite3.Connection, seq: int) -> Activity | None:
 def of_subject(db: sqlite3.Connection, subject: str, subject_id: int, limit: int = 200) -> list[Activity]:
     """The newest rows about one subject, newest first."""
     rows = db.execute(
-        "SELECT * FROM activity WHERE subject = ? AND subject_id = ? ORDER BY seq DESC LIMIT ?", (subject, subject_id, limit)
+        "SELECT * FROM activity WHERE subject = ? AND subject_id = ? ORDER BY seq DESC LIMIT ?",
+        (subject, subject_id, limit),
     )
     return [_activity(row) for row in rows]
 
@@ -35,7 +36,8 @@ def of_subject(db: sqlite3.Connection, subject: str, subject_id: int, limit: int
 def later_change(db: sqlite3.Connection, subject_id: int, field: str, after: int) -> Activity | None:
     """The newest row after ``after`` that set ``field`` of an issue."""
     for row in db.execute(
-        "SELECT * FROM activity WHERE subject = 'issue' AND subject_id = ? AND seq > ? ORDER BY seq DESC", (subject_id, after)
+        "SELECT * FROM activity WHERE subject = 'issue' AND subject_id = ? AND seq > ? ORDER BY seq DESC",
+        (subject_id, after),
     ):
         found = _activity(row)
         if field in found.payload.get("set", {}):
@@ -52,7 +54,8 @@ def latest_standing(db: sqlite3.Connection, actor: str) -> int | None:
 def next_redo(db: sqlite3.Connection, actor: str) -> tuple[int, int] | None:
     """The group that redo brings back, with the undo that took it away."""
     row = db.execute(
-        'SELECT "group", undone_by FROM undoable WHERE actor = ? AND redoable = 1 ORDER BY undone_by DESC LIMIT 1', (actor,)
+        'SELECT "group", undone_by FROM undoable WHERE actor = ? AND redoable = 1 ORDER BY undone_by DESC LIMIT 1',
+        (actor,),
     ).fetchone()
     return (int(row[0]), int(row[1])) if row else None
 
@@ -91,7 +94,9 @@ def verify(db: sqlite3.Connection, key: AuditKey, remembered: tuple[int, str] | 
             seen = row["hash"]
     rows = expected - 1
     if remembered and remembered[0] > rows:
-        return ChainReport(rows, previous, rows + 1, f"the record ends at row {rows}, and row {remembered[0]} had been written")
+        return ChainReport(
+            rows, previous, rows + 1, f"the record ends at row {rows}, and row {remembered[0]} had been written"
+        )
     if remembered and seen is not None and seen != remembered[1]:
         return ChainReport(rows, previous, remembered[0], "the row is not the one that had been written")
     notes = () if remembered or not rows else ("no head is kept in the state directory, so a cut tail would not show",)

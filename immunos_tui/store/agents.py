@@ -49,7 +49,8 @@ def set_state(db: sqlite3.Connection, agent_id: int, state: AgentState, now: int
 def versions(db: sqlite3.Connection, agent_id: int) -> list[AgentVersion]:
     """Every version, newest first."""
     return [
-        _version(row) for row in db.execute("SELECT * FROM agent_versions WHERE agent_id = ? ORDER BY number DESC", (agent_id,))
+        _version(row)
+        for row in db.execute("SELECT * FROM agent_versions WHERE agent_id = ? ORDER BY number DESC", (agent_id,))
     ]
 
 
@@ -64,7 +65,9 @@ def in_service(db: sqlite3.Connection, agent_id: int) -> AgentVersion | None:
 
 
 def next_number(db: sqlite3.Connection, agent_id: int) -> int:
-    row = db.execute("SELECT coalesce(max(number), 0) + 1 FROM agent_versions WHERE agent_id = ?", (agent_id,)).fetchone()
+    row = db.execute(
+        "SELECT coalesce(max(number), 0) + 1 FROM agent_versions WHERE agent_id = ?", (agent_id,)
+    ).fetchone()
     return int(row[0])
 
 

@@ -46,9 +46,13 @@ def load_key(path: Path, environ: Mapping[str, str], database: Path) -> AuditKey
             raise StoreError(f"Others may read the key file {path}.", f"Run `chmod 600 {path}`.")
         text = path.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise StoreError(f"Cannot use the key file {path}: {error.strerror}.", "Check its owner and permissions.") from error
+        raise StoreError(
+            f"Cannot use the key file {path}: {error.strerror}.", "Check its owner and permissions."
+        ) from error
     if not text:
-        raise StoreError(f"The key file {path} is empty.", "Bring it back from a backup, or remove it to start a new key.")
+        raise StoreError(
+            f"The key file {path} is empty.", "Bring it back from a backup, or remove it to start a new key."
+        )
     return AuditKey(text.encode())
 
 

@@ -68,15 +68,20 @@ def explain(error: sqlite3.Error, path: Path) -> ImmunosError:
             "Keep the file, and bring back the newest good copy with `immunos-tui db restore`.",
         )
     if code == sqlite3.SQLITE_FULL or "disk is full" in text:
-        return StoreError(f"No space is left for the database {path}; nothing was written.", "Free some space and try again.")
+        return StoreError(
+            f"No space is left for the database {path}; nothing was written.", "Free some space and try again."
+        )
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
         return StoreError(
-            f"The database {path} cannot be written; nothing was changed.", "Check the permissions of the file and its folder."
+            f"The database {path} cannot be written; nothing was changed.",
+            "Check the permissions of the file and its folder.",
         )
     if code == sqlite3.SQLITE_CANTOPEN:
         return StoreError(f"The database {path} cannot be opened.", "Check that it exists and that you may read it.")
     if code == sqlite3.SQLITE_IOERR:
-        return StoreError(f"The disk failed while the database {path} was used ({text}).", "Check the disk and the free space.")
+        return StoreError(
+            f"The disk failed while the database {path} was used ({text}).", "Check the disk and the free space."
+        )
     return StoreError(f"The database {path} refused: {text}.", "Run `immunos-tui db check`.")
 
 
@@ -192,7 +197,9 @@ class Store:
             StoreError: anything else that SQLite refuses; nothing was written.
         """
         if self.read_only:
-            raise ConflictError("The program runs read-only; nothing was changed.", "Start it without --read-only to change things.")
+            raise ConflictError(
+                "The program runs read-only; nothing was changed.", "Start it without --read-only to change things."
+            )
         db = self.db
         with explained(self.path):
             db.execute("BEGIN IMMEDIATE")

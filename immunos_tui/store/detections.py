@@ -31,7 +31,11 @@ def recorded_rows(db: sqlite3.Connection, version_id: int, source_id: int, first
 
 
 def insert(
-    db: sqlite3.Connection, version_id: int, source_id: int, items: Iterable[tuple[Detection, int | None, bool]], now: int
+    db: sqlite3.Connection,
+    version_id: int,
+    source_id: int,
+    items: Iterable[tuple[Detection, int | None, bool]],
+    now: int,
 ) -> None:
     """Record detections, each with its issue and whether its evidence is kept."""
     db.executemany(
@@ -69,7 +73,9 @@ def minutes(db: sqlite3.Connection, now: int, span: int) -> list[int]:
     """Flagged detections of each of the last ``span`` minutes, oldest first."""
     last = now // 60_000
     rows = dict(
-        db.execute("SELECT minute, flagged FROM detection_minutes WHERE minute > ? AND minute <= ?", (last - span, last)).fetchall()
+        db.execute(
+            "SELECT minute, flagged FROM detection_minutes WHERE minute > ? AND minute <= ?", (last - span, last)
+        ).fetchall()
     )
     return [int(rows.get(minute, 0)) for minute in range(last - span + 1, last + 1)]
 
@@ -90,12 +96,19 @@ def evidence(db: sqlite3.Connection, issue_id: int, limit: int = 20) -> list[Evi
         (issue_id, limit),
     )
     return [
-        Evidence(**{**dict(row), "result": Result(row["result"]), "explanation": json.loads(row["explanation"])}) for row in rows
+        Evidence(**{**dict(row), "result": Result(row["result"]), "explanation": json.loads(row["explanation"])})
+        for row in rows
     ]
 
 
 def add_scan(
-    db: sqlite3.Connection, version_id: int, source_id: int, now: int, rows: int, counts: Mapping[str, int], drift: Mapping[str, Any]
+    db: sqlite3.Connection,
+    version_id: int,
+    source_id: int,
+    now: int,
+    rows: int,
+    counts: Mapping[str, int],
+    drift: Mapping[str, Any],
 ) -> None:
     db.execute(
         "INSERT INTO scans (version_id, source_id, at, rows, counts, drift) VALUES (?, ?, ?, ?, ?, ?)",
@@ -121,9 +134,13 @@ def forget_agent(db: sqlite3.Connection, agent_id: int, issue_ids: Sequence[int]
     db.execute(f"DELETE FROM detections WHERE version_id IN {mine}", (agent_id,))
     db.execute(f"DELETE FROM scans WHERE version_id IN {mine}", (agent_id,))
     db.execute("DELETE FROM agent_versions WHERE agent_id = ?", (agent_id,))
-    db.execute("DELETE FROM jobs WHERE agent = (SELECT name FROM agents WHERE id = ?) AND state <> 'running'", (agent_id,))
+    db.execute(
+        "DELETE FROM jobs WHERE agent = (SELECT name FROM agents WHERE id = ?) AND state <> 'running'", (agent_id,)
+    )
     db.execute("DELETE FROM agents WHERE id = ?", (agent_id,))
-    db.execute("DELETE FROM sources WHERE id NOT IN (SELECT source_id FROM scans UNION SELECT source_id FROM detections)")
+    db.execute(
+        "DELETE FROM sources WHERE id NOT IN (SELECT source_id FROM scans UNION SELECT source_id FROM detections)"
+    )
     if issue_ids:
         db.execute(f"UPDATE issues SET duplicate_of = NULL WHERE duplicate_of IN ({marks})", issue_ids)  # noqa: S608
         db.execute(f"DELETE FROM comments WHERE issue_id IN ({marks})", issue_ids)  # noqa: S608

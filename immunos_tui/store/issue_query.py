@@ -44,9 +44,11 @@ def where(terms: Iterable[Term], now: int) -> tuple[str, list[object]]:
 
 def order_by(sort: str, reverse: bool = False) -> str:
     """The ORDER BY list of a named sort, or of its mirror image."""
-    parts = ORDERS[sort].split(", ") if "CASE" not in ORDERS[sort] else ORDERS[sort].replace(f"{RANK}", "@R").replace(
-        STEP, "@S"
-    ).split(", ")
+    parts = (
+        ORDERS[sort].split(", ")
+        if "CASE" not in ORDERS[sort]
+        else ORDERS[sort].replace(f"{RANK}", "@R").replace(STEP, "@S").split(", ")
+    )
     if reverse:
         parts = [part[:-5] if part.endswith(" DESC") else part + " DESC" for part in parts]
     return ", ".join(parts).replace("@R", RANK).replace("@S", STEP)

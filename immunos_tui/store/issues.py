@@ -36,7 +36,13 @@ def stored(field: str, value: Any) -> Any:
     """A field's value as its column holds it."""
     if field == "tags":
         return json.dumps(list(value), ensure_ascii=False)
-    return int(value) if isinstance(value, bool) else str(value) if isinstance(value, (Status, Priority, VerdictKind)) else value
+    return (
+        int(value)
+        if isinstance(value, bool)
+        else str(value)
+        if isinstance(value, (Status, Priority, VerdictKind))
+        else value
+    )
 
 
 def get(db: sqlite3.Connection, issue_id: int) -> Issue | None:
@@ -65,7 +71,12 @@ def by_fingerprints(db: sqlite3.Connection, fingerprints: Iterable[str]) -> dict
 
 
 def ids(
-    db: sqlite3.Connection, terms: Sequence[Term], now: int, sort: str = "urgency", reverse: bool = False, limit: int = -1
+    db: sqlite3.Connection,
+    terms: Sequence[Term],
+    now: int,
+    sort: str = "urgency",
+    reverse: bool = False,
+    limit: int = -1,
 ) -> list[int]:
     """The ids that match, in order; all of them where ``limit`` is negative."""
     condition, values = where(terms, now)
@@ -121,17 +132,23 @@ def posture(db: sqlite3.Connection, day_start: int) -> dict[str, int]:
 
 
 def owners(db: sqlite3.Connection) -> list[str]:
-    return [row[0] for row in db.execute("SELECT DISTINCT owner FROM issues WHERE owner IS NOT NULL ORDER BY owner LIMIT 50")]
+    return [
+        row[0]
+        for row in db.execute("SELECT DISTINCT owner FROM issues WHERE owner IS NOT NULL ORDER BY owner LIMIT 50")
+    ]
 
 
 def add_comment(db: sqlite3.Connection, issue_id: int, author: str, body: str, at: int) -> int:
-    done = db.execute("INSERT INTO comments (issue_id, author, body, at) VALUES (?, ?, ?, ?)", (issue_id, author, body, at))
+    done = db.execute(
+        "INSERT INTO comments (issue_id, author, body, at) VALUES (?, ?, ?, ?)", (issue_id, author, body, at)
+    )
     return int(done.lastrowid or 0)
 
 
 def comments(db: sqlite3.Connection, issue_id: int) -> list[Comment]:
     rows = db.execute(
-        "SELECT id, issue_id, author, body, at FROM comments WHERE issue_id = ? AND withdrawn = 0 ORDER BY id", (issue_id,)
+        "SELECT id, issue_id, author, body, at FROM comments WHERE issue_id = ? AND withdrawn = 0 ORDER BY id",
+        (issue_id,),
     )
     return [Comment(**dict(row)) for row in rows]
 

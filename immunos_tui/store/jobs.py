@@ -65,7 +65,11 @@ def claim(db: sqlite3.Connection, job_id: int, pid: int, now: int) -> bool:
 
 def progress(db: sqlite3.Connection, job_id: int, fields: Mapping[str, Any]) -> None:
     """Write stage, fraction, overall, note, rows and rate of a running job."""
-    names = [name for name in ("stage", "fraction", "overall", "note", "rows_done", "rows_total", "rate", "progress_at") if name in fields]
+    names = [
+        name
+        for name in ("stage", "fraction", "overall", "note", "rows_done", "rows_total", "rate", "progress_at")
+        if name in fields
+    ]
     sets = ", ".join(f"{name} = ?" for name in names)
     db.execute(f"UPDATE jobs SET {sets} WHERE id = ? AND state = 'running'", [*(fields[n] for n in names), job_id])  # noqa: S608
 
@@ -95,7 +99,9 @@ def request_cancel(db: sqlite3.Connection, job_id: int) -> None:
 
 def order(db: sqlite3.Connection, ids: Sequence[int]) -> None:
     """Put the queued jobs into the given order."""
-    db.executemany("UPDATE jobs SET position = ? WHERE id = ? AND state = 'queued'", [(n, job) for n, job in enumerate(ids)])
+    db.executemany(
+        "UPDATE jobs SET position = ? WHERE id = ? AND state = 'queued'", [(n, job) for n, job in enumerate(ids)]
+    )
 
 
 def counts(db: sqlite3.Connection) -> dict[str, int]:

@@ -6,12 +6,13 @@ import json
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from immunos_tui.model.errors import ConflictError, NotFoundError, StoreError
 from immunos_tui.store import migrations
-from immunos_tui.store.connection import connect, explain, explained
+from immunos_tui.store.connection import BUSY_MS, connect, explain, explained
 
 
 def check(path: Path) -> list[str]:
@@ -20,7 +21,10 @@ def check(path: Path) -> list[str]:
     with closing(connect(path, read_only=True)) as db, explained(path):
         db.execute("PRAGMA query_only = ON")
         faults += [row[0] for row in db.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
-        faults += [f"{row[0]} row {row[1]} refers to a {row[2]} that is not there" for row in db.execute("PRAGMA foreign_key_check")]
+        faults += [
+            f"{row[0]} row {row[1]} refers to a {row[2]} that is not there"
+            for row in db.execute("PRAGMA foreign_key_check")
+        ]
         found = migrations.version_of(db)
         if found != migrations.latest():
             faults.append(f"schema {found}, and this program knows {migrations.latest()}")
@@ -48,7 +52,7 @@ def repair_search(path: Path) -> bool:
         except sqlite3.DatabaseError as error:
             if "malformed" not in str(error) and "corrupt" not in str(error):
                 raise
-            sqlite_utils.Database(db).table("issues").rebuild_fts()
+            sqlite_utils.Database(db).table("issues_fts").rebuild_fts()
             return True
     return False
 
@@ -65,7 +69,9 @@ def backup(path: Path, target: Path) -> Path:
         try:
             return migrations.backup(db, target)
         except OSError as error:
-            raise StoreError(f"Cannot write the copy {target}: {error.strerror}.", "Check the folder and its free space.") from error
+            raise StoreError(
+                f"Cannot write the copy {target}: {error.strerror}.", "Check the folder and its free space."
+            ) from error
 
 
 def restore(path: Path, copy: Path) -> Path | None:
@@ -79,7 +85,9 @@ def restore(path: Path, copy: Path) -> Path | None:
         StoreError: the copy is damaged or from another version; nothing was replaced.
     """
     if not copy.is_file():
-        raise NotFoundError(f"There is no copy {copy}.", "`immunos-tui db backup` makes one; backups/ holds those before upgrades.")
+        raise NotFoundError(
+            f"There is no copy {copy}.", "`immunos-tui db backup` makes one; backups/ holds those before upgrades."
+        )
     _require_good(copy)
     kept = None
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -88,14 +96,28 @@ def restore(path: Path, copy: Path) -> Path | None:
             kept = _keep(path)
         try:
             with closing(sqlite3.connect(copy.absolute().as_uri() + "?mode=ro", uri=True)) as source:
-                with closing(sqlite3.connect(path, timeout=5)) as target:
+                with closing(sqlite3.connect(path, timeout=BUSY_MS / 1000)) as target:
                     os.chmod(path, 0o600)
-                    source.backup(target)
+                    source.backup(target, progress=_patience(path), sleep=0.05)
                     target.execute("PRAGMA journal_mode = WAL")
         except sqlite3.Error as error:
             raise explain(error, path) from error
     migrations.ensure(path)
     return kept
+
+
+def _patience(path: Path) -> Callable[[int, int, int], None]:
+    """Ends a copy that waits for another program's write: SQLite itself would wait for ever."""
+    limit = time.monotonic() + BUSY_MS / 1000
+
+    def look(status: int, _remaining: int, _total: int) -> None:
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > limit:
+            raise ConflictError(
+                f"The database {path} is locked by another program; nothing was replaced.",
+                "Close the other programs and try again; `fuser` on the file names them.",
+            )
+
+    return look
 
 
 def _require_good(copy: Path) -> None:
@@ -111,7 +133,9 @@ def _require_good(copy: Path) -> None:
     if "issues" not in tables or "activity" not in tables:
         raise StoreError(f"{copy} is no database of this program; nothing was replaced.", "Name another copy.")
     if version > migrations.latest():
-        raise ConflictError(f"{copy} comes from a newer version (schema {version}); nothing was replaced.", "Use that version.")
+        raise ConflictError(
+            f"{copy} comes from a newer version (schema {version}); nothing was replaced.", "Use that version."
+        )
 
 
 def _keep(path: Path) -> Path:
@@ -137,4 +161,7 @@ def meta(db: sqlite3.Connection, key: str) -> str | None:
 
 def set_meta(db: sqlite3.Connection, key: str, value: object) -> None:
     text = value if isinstance(value, str) else json.dumps(value)
-    db.execute("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, text))
+    db.execute(
+        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (key, text),
+    )

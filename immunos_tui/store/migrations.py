@@ -83,13 +83,16 @@ def ensure(path: Path, *, read_only: bool = False) -> None:
     if read_only and not path.exists():
         raise StoreError(f"There is no database {path}, and --read-only makes none.", "Start once without --read-only.")
     if read_only:
-        raise ConflictError(f"The database {path} needs an upgrade, which --read-only forbids.", "Start once without it.")
+        raise ConflictError(
+            f"The database {path} needs an upgrade, which --read-only forbids.", "Start once without it."
+        )
     try:
         with creation_lock(path):
             _migrate(path, known)
     except OSError as error:
         raise StoreError(
-            f"The database {path} cannot be made: {error.strerror}.", "Check the permissions and free space of its folder."
+            f"The database {path} cannot be made: {error.strerror}.",
+            "Check the permissions and free space of its folder.",
         ) from error
 
 

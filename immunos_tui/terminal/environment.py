@@ -77,7 +77,7 @@ def detect(
     """Look at the variables and the two file descriptors; asks the terminal nothing and never fails."""
     flags = flags or Flags()
     term = environ.get("TERM", "").strip().lower()
-    utf8 = has_utf8(environ) and not (environ is os.environ and _locale_was_coerced(environ))
+    utf8 = has_utf8(environ)
     columns, rows = _size(output_fd)
     return TerminalEnvironment(
         term=term,
@@ -133,8 +133,11 @@ def prepare(environ: MutableMapping[str, str], env: TerminalEnvironment) -> None
 def has_utf8(environ: Mapping[str, str]) -> bool:
     """Whether the locale says that the terminal takes UTF-8.
 
-    Python cannot be asked: it says utf-8 in the C locale too (PEP 540). POSIX gives the order.
+    Python cannot be asked: it says utf-8 in the C locale too (PEP 540), and where no locale is set it puts an
+    LC_CTYPE of its own into ``os.environ`` (PEP 538). POSIX gives the order.
     """
+    if environ is os.environ and _locale_was_coerced(environ):
+        return False
     for name in ("LC_ALL", "LC_CTYPE", "LANG"):
         if environ.get(name):
             return bool(_UTF8.search(environ[name]))
@@ -142,10 +145,7 @@ def has_utf8(environ: Mapping[str, str]) -> bool:
 
 
 def _locale_was_coerced(environ: Mapping[str, str]) -> bool:
-    """Whether Python itself put LC_CTYPE there, as it does where no locale is set (PEP 538).
-
-    The kernel keeps the environment that the process was started with.
-    """
+    """Whether Python itself put LC_CTYPE there; the kernel keeps the environment that the process began with."""
     if environ.get("LC_ALL") or "LC_CTYPE" not in environ:
         return False
     try:

@@ -144,7 +144,14 @@ class RuleLine(LineWidget):
             head.append((shown + " ", style))
         tail = f" {note} " if note and cell_len(shown) + cell_len(note) + 12 < width else ""
         used = sum(cell_len(text) for text, _ in head) + cell_len(tail)
-        self.show([*head, ("─" * max(0, width - used - (2 if tail else 0)), "rule"), (tail, "muted"), ("──" if tail else "", "rule")])
+        self.show(
+            [
+                *head,
+                ("─" * max(0, width - used - (2 if tail else 0)), "rule"),
+                (tail, "muted"),
+                ("──" if tail else "", "rule"),
+            ]
+        )
 
     def on_mount(self) -> None:
         self.set_title("")

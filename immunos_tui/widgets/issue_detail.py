@@ -52,7 +52,11 @@ def detail_lines(
     if issue.body:
         lines += [Text(line, style=palette.text) for line in clean_block(issue.body).split("\n")]
     for comment in comments:
-        lines.append(Text.assemble((f"{clean(comment.author, 30)}, {ago(comment.at, now)}: ", palette.accent), clean(comment.body)))
+        lines.append(
+            Text.assemble(
+                (f"{clean(comment.author, 30)}, {ago(comment.at, now)}: ", palette.accent), clean(comment.body)
+            )
+        )
     if evidence:
         lines += list(_rows(evidence, palette))
     if activity:
@@ -70,7 +74,8 @@ def _storm(minutes: tuple[int, ...], limit: int, palette: Palette) -> Iterator[T
     if top:
         word = "storm, " if top > limit else ""
         yield Text.assemble(
-            (f"{word}at most {many(top)} a minute  ", palette.high if word else palette.muted), (spark(minutes, len(minutes)), palette.bar)
+            (f"{word}at most {many(top)} a minute  ", palette.high if word else palette.muted),
+            (spark(minutes, len(minutes)), palette.bar),
         )
 
 
@@ -97,7 +102,11 @@ def _why(item: Evidence, palette: Palette, width: int) -> Iterator[Text]:
 
 def _margin(why: Mapping[str, Any]) -> str:
     margin = why.get("margin")
-    return f"{margin:.1f}x outside tolerance  " if isinstance(margin, (int, float)) and margin == margin and margin > 0 else ""
+    return (
+        f"{margin:.1f}x outside tolerance  "
+        if isinstance(margin, (int, float)) and margin == margin and margin > 0
+        else ""
+    )
 
 
 def p_text(p: float) -> str:
@@ -125,8 +134,14 @@ def _people(issue: Issue, now: int, palette: Palette) -> Iterator[Text]:
     if issue.verdict:
         of = f" of #{issue.duplicate_of}" if issue.duplicate_of else ""
         why = f": {clean(issue.verdict_why, 200)}" if issue.verdict_why else ""
-        facts.append(f"verdict {issue.verdict}{of} by {clean(issue.verdict_by or '', 40)}, {ago(issue.verdict_at, now)}{why}")
-    facts += [f"{name} {clean(value, 60)}" for name, value in (("domain", issue.domain), ("project", issue.project), ("due", issue.due)) if value]
+        facts.append(
+            f"verdict {issue.verdict}{of} by {clean(issue.verdict_by or '', 40)}, {ago(issue.verdict_at, now)}{why}"
+        )
+    facts += [
+        f"{name} {clean(value, 60)}"
+        for name, value in (("domain", issue.domain), ("project", issue.project), ("due", issue.due))
+        if value
+    ]
     if issue.tags:
         facts.append("labels " + " ".join(clean(tag, 40) for tag in issue.tags))
     if facts:
@@ -137,20 +152,28 @@ def _rows(evidence: tuple[Evidence, ...], palette: Palette) -> Iterator[Text]:
     yield _rule("samples", palette)
     for item in evidence[:12]:
         place = f"row {item.row + 1} of {cut_middle(clean(item.source.rsplit('/', 1)[-1]), 32)}"
-        yield Text.assemble((f"{place}, p {p_text(item.p_value)}  ", palette.muted), (clean(item.sample or "", 400), palette.text))
+        yield Text.assemble(
+            (f"{place}, p {p_text(item.p_value)}  ", palette.muted), (clean(item.sample or "", 400), palette.text)
+        )
 
 
 def _history(row: Activity, palette: Palette) -> Text:
     moved = row.payload.get("set", {})
-    words = ", ".join(f"{name} {_value(before)} to {_value(after)}" for name, (before, after) in moved.items() if name != "verdict_at")
+    words = ", ".join(
+        f"{name} {_value(before)} to {_value(after)}" for name, (before, after) in moved.items() if name != "verdict_at"
+    )
     if "body" in row.payload:
         words = cut(clean(row.payload["body"]), 60)
     undoes = f" of {row.undoes}" if row.undoes else ""
     what = row.action.removeprefix("issue.")
     return Text.assemble(
-        (f"{row.seq:>5} {clock(row.at):<16} {clean(row.actor, 30):<10} ", palette.muted), (f"{what}{undoes}  ", palette.text), (words, palette.muted)
+        (f"{row.seq:>5} {clock(row.at):<16} {clean(row.actor, 30):<10} ", palette.muted),
+        (f"{what}{undoes}  ", palette.text),
+        (words, palette.muted),
     )
 
 
 def _value(value: Any) -> str:
-    return "nothing" if value is None else " ".join(map(str, value)) if isinstance(value, list) else cut(clean(value), 40)
+    return (
+        "nothing" if value is None else " ".join(map(str, value)) if isinstance(value, list) else cut(clean(value), 40)
+    )

@@ -31,7 +31,9 @@ def job_cells(job: Job, now: int) -> tuple[Cell, ...]:
     running = job.state is JobState.RUNNING
     left = span(seconds_left(job, now)) if running else "" if job.state is JobState.QUEUED else ago(job.ended_at, now)
     word = "waiting" if job.state is JobState.QUEUED else job.state.value
-    ink = {"running": "high", "done": "ok", "failed": "critical", "interrupted": "critical"}.get(job.state.value, "muted")
+    ink = {"running": "high", "done": "ok", "failed": "critical", "interrupted": "critical"}.get(
+        job.state.value, "muted"
+    )
     return (
         (str(job.id), "muted"),
         (job.kind.value[:5], "text"),
@@ -57,8 +59,16 @@ def result_words(kind: JobKind, result: Mapping[str, Any]) -> str:
     if kind is JobKind.TRAIN:
         metrics = result.get("metrics", {})
         auroc, fpr = metrics.get("auroc"), level_fpr(metrics)
-        return ", ".join(part for part in (f"AUROC {auroc:.3f}" if auroc is not None else "", f"FPR {fpr:.1%}" if fpr is not None else "") if part)
-    made = len(result.get("issues_made", ())) if isinstance(result.get("issues_made"), list) else result.get("issues_made", 0)
+        return ", ".join(
+            part
+            for part in (f"AUROC {auroc:.3f}" if auroc is not None else "", f"FPR {fpr:.1%}" if fpr is not None else "")
+            if part
+        )
+    made = (
+        len(result.get("issues_made", ()))
+        if isinstance(result.get("issues_made"), list)
+        else result.get("issues_made", 0)
+    )
     return f"{many(result.get('recorded', 0))} found, {made} new" if kind is JobKind.SCAN else ""
 
 
@@ -76,8 +86,10 @@ def agent_line(agent: Agent, version: AgentVersion | None, now: int, palette: Pa
     if version is None:
         return Text.assemble(head, (f"{agent.pipeline}: not trained yet, n trains it", palette.muted))
     metrics = version.metrics
-    auroc, interval = metrics.get("auroc"), metrics.get("auroc_interval") or ()
-    score = f"{auroc:.3f} ±{(interval[1] - interval[0]) / 2:.3f}".replace("0.", ".") if auroc is not None and len(interval) == 2 else "AUROC -    "
+    auroc, interval = metrics.get("auroc"), tuple(metrics.get("auroc_interval") or (0.0, 0.0))
+    score = (
+        f"{auroc:.3f} ±{(interval[1] - interval[0]) / 2:.3f}".replace("0.", ".") if auroc is not None else "AUROC -    "
+    )
     fpr = level_fpr(metrics)
     return Text.assemble(
         head,
@@ -97,11 +109,21 @@ def job_lines(job: Job, log: str, palette: Palette) -> list[Text]:
         end = job.ended_at or job.progress_at or job.started_at
         facts.append(f"took {span((end - job.started_at) / 1000)}")
     lines = [Text(clean(job.path), style=palette.strong), Text("  ".join(facts), style=palette.muted)]
-    options = [f"{name} {clean(str(spec[name]), 60)}" for name in ("label", "self", "drop", "preset", "seed", "notes") if spec.get(name) not in (None, "", [])]
+    options = [
+        f"{name} {clean(str(spec[name]), 60)}"
+        for name in ("label", "self", "drop", "preset", "seed", "notes")
+        if spec.get(name) not in (None, "", [])
+    ]
     if options:
         lines.append(Text("  ".join(options), style=palette.muted))
     if job.state is JobState.RUNNING:
-        lines.append(Text(f"{job.stage} {job.fraction:.0%}  {clean(job.note)}" + (f"  {many(job.rate)} rows/s" if job.rate else ""), style=palette.high))
+        lines.append(
+            Text(
+                f"{job.stage} {job.fraction:.0%}  {clean(job.note)}"
+                + (f"  {many(job.rate)} rows/s" if job.rate else ""),
+                style=palette.high,
+            )
+        )
     if job.error:
         lines.append(Text(clean(f"{job.error} {job.hint or ''}"), style=palette.critical))
     lines += _result_lines(job, palette)
@@ -116,11 +138,17 @@ def _result_lines(job: Job, palette: Palette) -> list[Text]:
     if metrics.get("auroc") is not None:
         low, high = metrics.get("auroc_interval") or (None, None)
         between = f", 95 % interval {low:.3f} to {high:.3f}" if low is not None else ""
-        lines.append(Text(f"Held-out AUROC {metrics['auroc']:.3f}{between}: {metrics.get('grade', '')}", style=palette.strong))
+        lines.append(
+            Text(f"Held-out AUROC {metrics['auroc']:.3f}{between}: {metrics.get('grade', '')}", style=palette.strong)
+        )
     for level in metrics.get("levels", ()):
         tpr = f", finds {level['tpr']:.1%} of what is foreign" if level.get("tpr") is not None else ""
-        lines.append(Text(f"At the {level['alpha']:.0%} level {level['fpr']:.1%} of self is flagged{tpr}", style=palette.text))
+        lines.append(
+            Text(f"At the {level['alpha']:.0%} level {level['fpr']:.1%} of self is flagged{tpr}", style=palette.text)
+        )
     drift = result.get("drift") or {}
     if isinstance(drift, Mapping) and drift.get("sentence"):
-        lines.append(Text(clean(drift["sentence"]), style=palette.high if drift.get("state") != "none" else palette.muted))
+        lines.append(
+            Text(clean(drift["sentence"]), style=palette.high if drift.get("state") != "none" else palette.muted)
+        )
     return lines

@@ -16,10 +16,20 @@ RENDER_LIMIT = 60_000
 def markdown_lines(source: str, width: int, palette: Palette) -> list[Text]:
     """The lines of a page at ``width`` cells. Slow for long pages: call it off the event loop."""
     if len(source) > RENDER_LIMIT:
-        return [Text("This page is too long to be rendered; here is its source.", style=palette.high), *map(Text, source.split("\n"))]
+        return [
+            Text("This page is too long to be rendered; here is its source.", style=palette.high),
+            *map(Text, source.split("\n")),
+        ]
     from rich.markdown import Markdown  # noqa: PLC0415 - imports markdown-it, 45 ms
 
-    console = Console(width=width, theme=_theme(palette), legacy_windows=False, color_system="truecolor", force_terminal=True, file=None)
+    console = Console(
+        width=width,
+        theme=_theme(palette),
+        legacy_windows=False,
+        color_system="truecolor",
+        force_terminal=True,
+        file=None,
+    )
     page = Markdown(source, code_theme="ansi_dark", hyperlinks=False, inline_code_theme="ansi_dark")
     rendered = console.render_lines(page, console.options.update(width=width), pad=False)
     return [Text.assemble(*((segment.text, segment.style or Style()) for segment in line)) for line in rendered]

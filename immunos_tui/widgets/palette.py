@@ -85,7 +85,11 @@ class Palette:
 
     def state(self, name: str) -> Style:
         """The style of a job's, agent's or back end's state."""
-        good, bad, busy = ("done", "up", "strong", "ok", "active"), ("failed", "interrupted", "down", "not usable"), ("running", "weak", "warn")
+        good, bad, busy = (
+            ("done", "up", "strong", "ok", "active"),
+            ("failed", "interrupted", "down", "not usable"),
+            ("running", "weak", "warn"),
+        )
         return self.ok if name in good else self.critical if name in bad else self.high if name in busy else self.text
 
 
@@ -95,8 +99,8 @@ def make_palette(theme: Theme) -> Palette:
         return _ansi_palette()
     foreground, background = Color.parse(theme.foreground or "#c8ccd4"), Color.parse(theme.background or "#101010")
 
-    def ink(color: str | None, **more: bool) -> Style:
-        return Style(color=Color.parse(color or "#888888").rich_color, **more)
+    def ink(color: str | None, bold: bool = False) -> Style:
+        return Style(color=Color.parse(color or "#888888").rich_color, bold=bold or None)
 
     grey = foreground.blend(background, 0.42).rich_color
     cursor = background.blend(Color.parse(theme.primary), 0.30).rich_color

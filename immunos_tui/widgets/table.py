@@ -100,7 +100,9 @@ class RowTable(ScrollView, can_focus=True):
         def control(self) -> RowTable:
             return self.table
 
-    def __init__(self, columns: Sequence[Column], *, empty: str = "", markable: bool = True, id: str | None = None) -> None:
+    def __init__(
+        self, columns: Sequence[Column], *, empty: str = "", markable: bool = True, id: str | None = None
+    ) -> None:
         super().__init__(id=id)
         self.columns = tuple(columns)
         self.empty_text = empty
@@ -296,10 +298,14 @@ class RowTable(ScrollView, can_focus=True):
         index = y - 1 + self.scroll_offset.y
         if index >= len(self.keys):
             if not self.keys and y - 1 < len(self.empty_text.split("\n")):
-                return Strip([Segment("  " + self.empty_text.split("\n")[y - 1], base + palette.muted)]).adjust_cell_length(width, base)
+                return Strip(
+                    [Segment("  " + self.empty_text.split("\n")[y - 1], base + palette.muted)]
+                ).adjust_cell_length(width, base)
             return Strip.blank(width, base)
         key = self.keys[index]
-        cells = self._cells.get(key) or tuple(("·" if number == 0 else "", "muted") for number in range(len(self.columns)))
+        cells = self._cells.get(key) or tuple(
+            ("·" if number == 0 else "", "muted") for number in range(len(self.columns))
+        )
         here = index == self.cursor
         style = base + (palette.cursor if self.has_focus else palette.cursor_dim) if here else base
         lead = ("▌" if here else " ") + ("*" if key in self.marks else " ")
@@ -309,7 +315,13 @@ class RowTable(ScrollView, can_focus=True):
         segments = [Segment(lead[0], style + palette.accent), Segment(lead[1], style + palette.mark)]
         for index, column, width in self._layout():
             text, name = cells[index]
-            ink = palette.muted if header else palette.priority(name) if name in ("critical", "high") else getattr(palette, name, palette.text)
+            ink = (
+                palette.muted
+                if header
+                else palette.priority(name)
+                if name in ("critical", "high")
+                else getattr(palette, name, palette.text)
+            )
             segments.append(Segment(fit(text, width, column) + " ", style + ink))
         return Strip(segments).adjust_cell_length(self.size.width, style)
 

@@ -117,7 +117,20 @@ def test_an_evaluation(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         return SimpleNamespace(as_dict=lambda: FIGURES)
 
     monkeypatch.setattr("immunos_tui.services.house.House.malt", SimpleNamespace(evaluate=evaluate))
-    words = ("agent", "evaluate", "net-1", "flows.csv", "--label", "label", "--self", "normal", "--drop", "a,b", "--drop", "c")
+    words = (
+        "agent",
+        "evaluate",
+        "net-1",
+        "flows.csv",
+        "--label",
+        "label",
+        "--self",
+        "normal",
+        "--drop",
+        "a,b",
+        "--drop",
+        "c",
+    )
     body = json.loads(cli(*words, "--json").out)
     assert body == {"schema_version": 1, **FIGURES}
     assert asked == [("net-1", "flows.csv", "label", "normal", ["a", "b", "c"])]
@@ -128,7 +141,14 @@ def test_an_evaluation(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_evaluation_of_one_class_only(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = {**FIGURES, "auroc": None, "auroc_interval": None, "aupr": None, "aupr_interval": None, "drift": float("nan")}
+    figures = {
+        **FIGURES,
+        "auroc": None,
+        "auroc_interval": None,
+        "aupr": None,
+        "aupr_interval": None,
+        "drift": float("nan"),
+    }
     malt = SimpleNamespace(evaluate=lambda *_a, **_k: SimpleNamespace(as_dict=lambda: figures))
     monkeypatch.setattr("immunos_tui.services.house.House.malt", malt)
     words = ("agent", "evaluate", "n", "p", "--label", "l", "--self", "s")

@@ -92,8 +92,13 @@ def test_a_missing_key_shows(cli: Cli, database: Path, base: Path) -> None:
     assert "signed with key" in done.err
 
 
-@pytest.mark.parametrize(("content", "mode", "needle"), [("", 0o600, "is empty"), ("abc\n", 0o644, "chmod 600"), (None, 0, "not a regular file")])
-def test_a_key_file_that_cannot_be_trusted(cli: Cli, database: Path, base: Path, content: str | None, mode: int, needle: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "mode", "needle"),
+    [("", 0o600, "is empty"), ("abc\n", 0o644, "chmod 600"), (None, 0, "not a regular file")],
+)
+def test_a_key_file_that_cannot_be_trusted(
+    cli: Cli, database: Path, base: Path, content: str | None, mode: int, needle: str
+) -> None:
     key = base / ".immunos" / "secret.key"
     key.unlink()
     if content is None:
@@ -109,7 +114,9 @@ def test_a_key_file_that_cannot_be_trusted(cli: Cli, database: Path, base: Path,
         assert str(key) in done.err
 
 
-def test_the_environments_key_is_taken_only_for_a_new_database(cli: Cli, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environments_key_is_taken_only_for_a_new_database(
+    cli: Cli, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("IMMUNOS_SECRET_KEY", "first")
     cli("issue", "new", "x")
     assert (base / ".immunos" / "secret.key").read_text(encoding="ascii") == "first\n"

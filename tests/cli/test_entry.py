@@ -67,7 +67,8 @@ def test_version(cli: Cli, opened: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize("word", ["-h", "--help"])
 @pytest.mark.parametrize(
-    "command", ["", "issue", "issue new", "agent", "thymus add", "scan", "tour", "status", "kb", "audit", "db", "config"]
+    "command",
+    ["", "issue", "issue new", "agent", "thymus add", "scan", "tour", "status", "kb", "audit", "db", "config"],
 )
 def test_help(cli: Cli, command: str, word: str) -> None:
     done = cli(*command.split(), word)
@@ -145,7 +146,17 @@ HEAVY = {"textual", "numpy", "httpx", "sqlite_utils", "psutil", "pygments", "mar
 
 @pytest.mark.parametrize(
     "words",
-    ["issue list", "issue new title", "issue list --json", "status", "thymus list", "agent list", "audit verify", "db check", "kb list"],
+    [
+        "issue list",
+        "issue new title",
+        "issue list --json",
+        "status",
+        "thymus list",
+        "agent list",
+        "audit verify",
+        "db check",
+        "kb list",
+    ],
 )
 def test_commands_stay_light(words: str) -> None:
     assert not imported(words, first="issue new one") & HEAVY

@@ -135,7 +135,13 @@ def test_show_has_all_that_is_known(cli: Cli, house: Any) -> None:
     assert body["comments"][0]["body"] == "seen on host 3"
     assert [item["action"] for item in body["activity"]] == ["issue.comment", "issue.detected"]
     text = cli("issue", "show", number).out
-    for needle in ("serror_rate is far above self", "seen on host 3", "issue.detected", "99 %: below 0.05", "version 1"):
+    for needle in (
+        "serror_rate is far above self",
+        "seen on host 3",
+        "issue.detected",
+        "99 %: below 0.05",
+        "version 1",
+    ):
         assert needle in text
 
 
@@ -308,7 +314,12 @@ def test_hostile_text_is_shown_as_harmless_text(cli: Cli) -> None:
 
 
 def test_hostile_arguments_are_shown_as_harmless_text(cli: Cli) -> None:
-    for words in (("issue", "show", "\x1b[2J"), ("issue", "\x1b[2J"), ("\x1b[2J",), ("issue", "list", "-q", "a:\x1b[2J")):
+    for words in (
+        ("issue", "show", "\x1b[2J"),
+        ("issue", "\x1b[2J"),
+        ("\x1b[2J",),
+        ("issue", "list", "-q", "a:\x1b[2J"),
+    ):
         done = cli(*words)
         assert done.code == 2
         assert "\x1b" not in done.err

@@ -67,7 +67,9 @@ def waiting_command(base: Path, cli: Cli) -> Iterator[subprocess.Popen[str]]:
             child.communicate()
 
 
-@pytest.mark.parametrize(("number", "code", "word"), [(signal.SIGINT, 130, "Interrupted"), (signal.SIGTERM, 143, "Terminated")])
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "Interrupted"), (signal.SIGTERM, 143, "Terminated")]
+)
 def test_signals_end_a_command(base: Path, cli: Cli, number: signal.Signals, code: int, word: str) -> None:
     with waiting_command(base, cli) as child:
         child.send_signal(number)

@@ -32,7 +32,9 @@ def origins(cli: Cli, *flags: str) -> dict[str, tuple[object, str]]:
     return {item["key"]: (item["value"], item["origin"]) for item in json.loads(done.out)["items"]}
 
 
-def test_show_names_each_origin(cli: Cli, write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_show_names_each_origin(
+    cli: Cli, write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     file = write('profile = "full"\n[ui]\n\ntheme = "nord"\nslow = true\n')
     monkeypatch.setenv("IMMUNOS_PROFILE", "lite")
     monkeypatch.setenv("OLLAMA_HOST", "0.0.0.0:9999")

@@ -37,7 +37,9 @@ def test_nothing_yet_makes_nothing(cli: Cli, base: Path) -> None:
     assert not base.exists()
 
 
-@pytest.mark.parametrize(("priority", "code", "word"), [("low", 0, "OK"), ("high", 1, "WARNING"), ("critical", 2, "CRITICAL")])
+@pytest.mark.parametrize(
+    ("priority", "code", "word"), [("low", 0, "OK"), ("high", 1, "WARNING"), ("critical", 2, "CRITICAL")]
+)
 def test_level_follows_the_most_urgent_open_issue(cli: Cli, priority: str, code: int, word: str) -> None:
     cli("issue", "new", "x", "--priority", priority)
     done = cli("status")

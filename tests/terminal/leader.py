@@ -26,7 +26,9 @@ def main() -> None:
         for number in filter(None, ignored.split(",")):
             signal.signal(int(number), signal.SIG_IGN)
         os.close(report)
-        os.execvp(argv[0], argv)
+        with open("/proc/self/environ", "rb") as given:  # as it was before Python put its own LC_CTYPE there
+            env = dict(entry.split(b"=", 1) for entry in given.read().split(b"\0") if b"=" in entry)
+        os.execvpe(argv[0], argv, env)
     os.write(report, b"pid %d\n" % child)
     while True:
         _, status = os.waitpid(child, os.WUNTRACED | os.WCONTINUED)

@@ -168,6 +168,7 @@ class PtyProgram:
     def resize(self, columns: int, rows: int) -> None:
         """Give the terminal another size; the program gets SIGWINCH."""
         with self._changed:
+            self._lines()
             self._terminal.resize(rows, columns)
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
@@ -277,7 +278,8 @@ class PtyProgram:
             self.output += data
             for query in _QUERY.finditer(data):
                 known = 2 if int(query[1]) in self._modes else 0
-                os.write(self._master, b"\x1b[?%s;%d$y" % (query[1], known))
+                with contextlib.suppress(OSError):
+                    os.write(self._master, b"\x1b[?%s;%d$y" % (query[1], known))
         elif descriptor == self._reports and self._leads:
             self.exit_code = self._leader.wait()
         elif descriptor == self._reports:

@@ -29,8 +29,10 @@ def shell(start: Start) -> PtyProgram:
 
 def run(shell: PtyProgram, command: str, wanted: str) -> list[str]:
     """Type a command at the prompt and wait for a text on the screen."""
-    shell.send(f"clear; {command}\r")
-    return shell.wait_for(lambda lines: any(wanted in line and "clear;" not in line for line in lines))
+    before = len(shell.output)
+    shell.send(f"printf '\\033[2J\\033[H'; {command}\r")
+    shell.wait_until(lambda: b"\x1b[2J\x1b[H" in shell.output[before:])
+    return shell.wait_for(wanted)
 
 
 def at_prompt(lines: list[str]) -> bool:
@@ -87,7 +89,7 @@ def test_continued_in_the_background_it_leaves_the_terminal_alone(shell: PtyProg
     run(shell, shlex.join(fault_command), "press 0")
     shell.send("z")
     shell.wait_for("Stopped")
-    run(shell, "bg", "Stopped")
+    run(shell, "bg; until jobs -s | grep .; do sleep 0.1; done", "Stopped")
     assert "alternate screen" not in shell.modes_left_on()
     run(shell, "fg", "press 0")
     shell.send("down")

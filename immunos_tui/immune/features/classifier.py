@@ -1,0 +1,225 @@
+"""The B-cell of text: multinomial logistic regression on hashed words, word pairs and character fragments.
+
+Trained by AdaGrad (Duchi, Hazan and Singer 2011) over small batches: ten passes over 15 000 comments take seconds where full
+gradient steps take a minute, at the same accuracy. Class weights make rare classes count (King and Zeng 2001).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from immunos_tui.immune.components import Arrays, Meta, Progress, quiet
+from immunos_tui.immune.features import hashing
+from immunos_tui.immune.features.hashing import Bags, Tokenizer, words_of
+from immunos_tui.immune.table import FloatArray, IntArray
+from immunos_tui.model.errors import ArtifactError, DataError
+from immunos_tui.model.text import clean
+
+BITS = 18
+"""Hashed features: words and word pairs in the lower half of twice as many places, fragments in the upper."""
+
+PASSES = 12
+BATCH = 256
+RATE = 0.4
+SHRINK = 1e-6
+_START = 1e-3
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class TextClassifier:
+    """Weights (features, classes) and biases (classes,) over the classes that the labels had.
+
+    ``idf`` (features,) weighs the counts; ``fragments`` says whether character fragments are used.
+    """
+
+    classes: tuple[str, ...]
+    weights: Float32
+    bias: Float32
+    idf: Float32
+    fragments: bool
+    tokenize: Tokenizer = words_of
+
+    @classmethod
+    def fit(
+        cls,
+        texts: Sequence[str],
+        labels: Sequence[str],
+        *,
+        seed: int = 0,
+        balanced: bool = True,
+        fragments: bool = True,
+        passes: int = PASSES,
+        tokenize: Tokenizer = words_of,
+        progress: Progress = quiet,
+    ) -> TextClassifier:
+        """Learn classes from (n,) texts and (n,) labels. ``balanced`` weighs classes by the inverse of their size.
+
+        Raises DataError for fewer than two classes.
+        """
+        classes, target = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
+        if len(classes) < 2:
+            raise DataError("The labels have only one class.", "Text with at least two labels is needed.")
+        bags = _bags(texts, fragments, tokenize)
+        counts = np.bincount(bags.keys, minlength=_places(fragments))
+        idf = (np.log((1.0 + len(texts)) / (1.0 + counts)) + 1.0).astype(np.float32)
+        values = _weigh(bags, idf)
+        sizes = np.bincount(target)
+        shares = len(target) / (len(classes) * sizes) if balanced else np.ones(len(classes))
+        learner = _Learner(bags, values, target, shares[target].astype(np.float32), len(idf), seed)
+        for step in range(passes):
+            learner.run(RATE / (1 + 0.2 * step))
+            progress("fit", (step + 1) / passes, f"pass {step + 1} of {passes}")
+        names = tuple(str(name) for name in classes)
+        return cls(names, learner.weights, learner.bias, idf, fragments, tokenize)
+
+    def probabilities(self, texts: Sequence[str]) -> FloatArray:
+        """The probability of each class for each text, (n, classes)."""
+        out = np.empty((len(texts), len(self.classes)))
+        for part in hashing.chunks(texts):
+            bags = _bags(texts[part], self.fragments, self.tokenize)
+            out[part] = _softmax(_sums(bags, _weigh(bags, self.idf), self.weights) + self.bias)
+        return out
+
+    def predict(self, texts: Sequence[str]) -> list[str]:
+        """The likeliest class of each text."""
+        return [self.classes[i] for i in self.probabilities(texts).argmax(axis=1)]
+
+    def foreign(self, texts: Sequence[str], self_classes: Sequence[str]) -> FloatArray:
+        """The log odds of each text being none of ``self_classes``, (n,): higher is more foreign."""
+        own = np.isin(self.classes, list(self_classes))
+        p = np.clip(self.probabilities(texts)[:, ~own].sum(axis=1), 1e-12, 1 - 1e-12)
+        odds: FloatArray = np.log(p) - np.log1p(-p)
+        return odds
+
+    def telling(self, text: str, name: str, top: int = 5) -> list[tuple[str, float]]:
+        """The words of a text that speak most for a class, each with its weight beside the other classes' mean."""
+        at = self.classes.index(name)
+        tokens = list(dict.fromkeys(self.tokenize(text[: hashing.TEXT_LIMIT])))
+        keys = np.array([hashing.word_key(token, BITS) for token in tokens], dtype=np.int64)
+        gain = (self.weights[keys, at] - self.weights[keys].mean(axis=1)) * self.idf[keys]
+        order = np.argsort(-gain, kind="stable")[:top]
+        return [(clean(tokens[i], 40), float(gain[i])) for i in order if gain[i] > 0]
+
+    def state(self) -> tuple[Arrays, Meta]:
+        """Arrays and a JSON-ready mapping that ``from_state`` reads back; features without weight are left out."""
+        used = np.flatnonzero(self.weights.any(axis=1))
+        rare = float(self.idf.max())
+        idf = np.flatnonzero(self.idf < rare)
+        arrays: Arrays = {"used": used, "weights": self.weights[used], "bias": self.bias}
+        arrays |= {"idf_keys": idf, "idf": self.idf[idf]}
+        return arrays, {"classes": list(self.classes), "fragments": self.fragments, "rare": rare}
+
+    @classmethod
+    def from_state(
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], tokenize: Tokenizer = words_of
+    ) -> TextClassifier:
+        """The classifier that ``state`` described. Raises ArtifactError where a part is missing."""
+        try:
+            fragments = bool(meta["fragments"])
+            weights = np.zeros((_places(fragments), len(meta["classes"])), dtype=np.float32)
+            weights[arrays["used"]] = arrays["weights"]
+            idf = np.full(len(weights), meta["rare"], dtype=np.float32)
+            idf[arrays["idf_keys"]] = arrays["idf"]
+            return cls(tuple(meta["classes"]), weights, arrays["bias"], idf, fragments, tokenize)
+        except (KeyError, IndexError, ValueError) as error:
+            raise ArtifactError(f"The text classifier lacks a part: {error}.", "Train the agent again.") from error
+
+
+class _Learner:
+    """Weights in the making; the order of the batches is all that the seed decides."""
+
+    def __init__(
+        self, bags: Bags, values: Float32, target: IntArray, importance: Float32, places: int, seed: int
+    ) -> None:
+        classes = int(target.max()) + 1
+        self.weights = np.zeros((places, classes), dtype=np.float32)
+        self.bias = np.zeros(classes, dtype=np.float32)
+        self._squares = np.full((places, classes), _START, dtype=np.float32)
+        self._bias_squares = np.full(classes, _START, dtype=np.float32)
+        self._bags, self._values, self._target, self._importance = bags, values, target, importance
+        self._rng = np.random.default_rng(seed)
+
+    def run(self, rate: float) -> None:
+        """One pass over all texts in a new order."""
+        order = self._rng.permutation(len(self._bags))
+        for start in range(0, len(order), BATCH):
+            self._step(np.sort(order[start : start + BATCH]), rate)
+
+    def _step(self, rows: IntArray, rate: float) -> None:
+        batch, values = _take(self._bags, self._values, rows)
+        error = _softmax(_sums(batch, values, self.weights) + self.bias).astype(np.float32)
+        error[np.arange(len(rows)), self._target[rows]] -= 1
+        error *= self._importance[rows, None] / len(rows)
+        order = np.argsort(batch.keys, kind="stable")
+        keys, first = np.unique(batch.keys[order], return_index=True)
+        if len(keys):
+            each = error[batch.rows[order]] * values[order, None]
+            gradient = np.add.reduceat(each, first, axis=0) + SHRINK * self.weights[keys]
+            squares = self._squares[keys] + gradient * gradient
+            self._squares[keys] = squares
+            self.weights[keys] -= rate * gradient / np.sqrt(squares)
+        push = error.sum(axis=0)
+        self._bias_squares += push * push
+        self.bias -= rate * push / np.sqrt(self._bias_squares)
+
+
+def _take(bags: Bags, values: Float32, rows: IntArray) -> tuple[Bags, Float32]:
+    sizes = bags.start[rows + 1] - bags.start[rows]
+    start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    places = np.repeat(bags.start[rows] - start[:-1], sizes) + np.arange(start[-1])
+    return Bags(start, bags.keys[places], bags.counts[places]), values[places]
+
+
+def _places(fragments: bool) -> int:
+    return (2 if fragments else 1) << BITS
+
+
+def _bags(texts: Sequence[str], fragments: bool, tokenize: Tokenizer) -> Bags:
+    parts = [_some_bags(texts[part], fragments, tokenize) for part in hashing.chunks(texts)]
+    sizes = [np.diff(part.start) for part in parts]
+    start = np.concatenate([[0], np.cumsum(np.concatenate(sizes))]) if parts else np.zeros(1)
+    keys = np.concatenate([part.keys for part in parts]) if parts else np.zeros(0, dtype=np.uint32)
+    counts = np.concatenate([part.counts for part in parts]) if parts else np.zeros(0, dtype=np.int64)
+    return Bags(start.astype(np.int64), keys, counts)
+
+
+def _some_bags(texts: Sequence[str], fragments: bool, tokenize: Tokenizer) -> Bags:
+    rows, keys = hashing.word_pairs(texts, tokenize)
+    pair_rows, pair_keys = hashing.bigrams(rows, keys)
+    all_rows, all_keys = [rows, pair_rows], [hashing.fold(keys, BITS), hashing.fold(pair_keys, BITS)]
+    if fragments:
+        gram_rows, gram_keys = hashing.gram_pairs(texts)
+        all_rows.append(gram_rows)
+        all_keys.append(hashing.fold(gram_keys, BITS) + np.uint32(1 << BITS))
+    return Bags.of(np.concatenate(all_rows), np.concatenate(all_keys), len(texts))
+
+
+def _weigh(bags: Bags, idf: Float32) -> Float32:
+    """(1 + ln tf) idf of each entry, of unit length for each text."""
+    weight = (1 + np.log(bags.counts)) * idf[bags.keys]
+    length = np.sqrt(bags.sum(weight * weight))
+    unit: Float32 = (weight / np.where(length > 0, length, 1.0)[bags.rows]).astype(np.float32)
+    return unit
+
+
+def _sums(bags: Bags, values: Float32, weights: Float32) -> FloatArray:
+    """The weighted sum of each text's features, (n, classes)."""
+    out = np.zeros((len(bags), weights.shape[1]))
+    filled = np.flatnonzero(np.diff(bags.start))
+    if len(filled):
+        each = weights[bags.keys] * values[:, None]
+        out[filled] = np.add.reduceat(each, bags.start[filled], axis=0)
+    return out
+
+
+def _softmax(logits: FloatArray) -> FloatArray:
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities: FloatArray = shifted / shifted.sum(axis=1, keepdims=True)
+    return probabilities
