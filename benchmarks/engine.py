@@ -7,16 +7,14 @@ all anomalies are judged; 3 seeds. Times are processor seconds of one thread.
 
 from __future__ import annotations
 
-import os
-
-for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
+
+from threadpoolctl import threadpool_limits
 
 from benchmarks import engine_parts as parts
 from benchmarks.engine_report import TARGETS, table
@@ -41,11 +39,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     seeds = range(1 if options.quick else options.seeds)
     results: dict[str, Any] = {"folder": str(folder), "sets": [s.name for s in sets], "seeds": len(seeds)}
-    for name in options.part or PARTS:
-        print(f"-- {name}", flush=True)
-        found = _run(name, sets, seeds, shared)
-        if found is not None:
-            results[name] = found
+    with threadpool_limits(1):
+        for name in options.part or PARTS:
+            print(f"-- {name}", flush=True)
+            found = _run(name, sets, seeds, shared)
+            if found is not None:
+                results[name] = found
     missed = table(results)
     if options.json:
         options.json.write_text(json.dumps(results, indent=1))
@@ -59,7 +58,12 @@ def _run(name: str, sets: list[parts.Set], seeds: range, shared: Path) -> dict[s
     if name == "network":
         folder = shared / "network"
         return parts.network(folder, seeds) if folder.is_dir() else None
-    by_name = {"accuracy": parts.accuracy, "dirty": parts.dirty, "threats": parts.threats, "explain": parts.explanations}
+    by_name = {
+        "accuracy": parts.accuracy,
+        "dirty": parts.dirty,
+        "threats": parts.threats,
+        "explain": parts.explanations,
+    }
     return by_name[name](sets, seeds)
 
 

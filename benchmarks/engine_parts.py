@@ -125,7 +125,9 @@ def accuracy(sets: Sequence[Set], seeds: range) -> dict[str, Any]:
                 out["methods"][label] |= {"fit_s": float(total[2]), "score_s": float(total[3])}
         print(f"   {name:16} {np.mean([v[0] for v in rows.values()]):.4f}", flush=True)
     for preset in ("immune", "lite"):
-        out["rates"][preset] = {d.name: _rates(d, seeds, preset) for d in sets if np.sum(d.y == 0) >= 1000 and not d.dense}
+        out["rates"][preset] = {
+            d.name: _rates(d, seeds, preset) for d in sets if np.sum(d.y == 0) >= 1000 and not d.dense
+        }
     return out
 
 
@@ -199,7 +201,9 @@ def explanations(sets: Sequence[Set], seeds: range) -> dict[str, Any]:
         deviation = data.X[learn].std(axis=0)
         live = np.flatnonzero(deviation > 0)
         where = rng.choice(live, len(rows))
-        rows[np.arange(len(rows)), where] += rng.choice([-1, 1], len(rows)) * rng.uniform(4, 8, len(rows)) * deviation[where]
+        rows[np.arange(len(rows)), where] += (
+            rng.choice([-1, 1], len(rows)) * rng.uniform(4, 8, len(rows)) * deviation[where]
+        )
         flagged = detector.p_values(rows) <= 0.05
         total, caught = total + len(rows), caught + int(flagged.sum())
         for i, why in zip(np.flatnonzero(flagged), detector.explain(rows[flagged]), strict=True):

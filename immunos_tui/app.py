@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,6 +13,7 @@ from rich.text import Text
 from textual import on
 from textual.binding import Binding
 from textual.command import Provider
+from textual.dom import DOMNode
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -100,6 +102,7 @@ class ImmunosApp(CrashSafeApp):
         self._loaded = loaded
         self._last_tab = ""
         self._tab = loaded.settings.ui.start_tab
+        self._clashed: set[str] = set()
         self.key_changes: dict[str, str] = dict(loaded.settings.keys)
         self.host_name = clean(os.uname().nodename.split(".")[0], 20)
         for theme in OWN_THEMES:
@@ -121,7 +124,8 @@ class ImmunosApp(CrashSafeApp):
         return open_house(self._paths, self.settings, "screens")
 
     def _publish(self, snapshot: Snapshot) -> None:
-        self.post_message(SnapshotTaken(snapshot))
+        with suppress(RuntimeError):  # the loop has closed: the program is leaving
+            self.post_message(SnapshotTaken(snapshot))
 
     # Coming and going ---------------------------------------------------------------------
 
@@ -190,6 +194,9 @@ class ImmunosApp(CrashSafeApp):
 
     def _use_palette(self) -> None:
         self.palette = make_palette(self.current_theme)
+        for stack in self._screen_stacks.values():
+            if stack and isinstance(stack[0], TabScreen):
+                stack[0].restyle()
         self.screen.refresh(layout=False)
 
     def head_pieces(self, now: Snapshot) -> list[Piece]:
@@ -250,21 +257,32 @@ class ImmunosApp(CrashSafeApp):
             self.push_screen(HelpScreen("Keys on this screen", self._help_lines()))
 
     def _help_lines(self) -> list[Text]:
-        screen, seen = self.screen, set()
+        screen = self.screen
         lines = [Text(line.strip()) for line in (screen.HELP or "").strip().splitlines()]
         lines += [Text("")] if lines else []
+        known: dict[str, tuple[Binding, list[str]]] = {}
         for active in screen.active_bindings.values():
             binding = active.binding
-            if binding.id and binding.id not in seen and binding.description:
-                seen.add(binding.id)
-                keys = " ".join(shown_key(key) for key in (self.key_changes.get(binding.id) or binding.key).split(","))
-                words = binding.tooltip or binding.description
-                lines.append(
-                    Text.assemble(
-                        (f"{keys:<16}", self.palette.accent), f"{words:<44} ", (binding.id, self.palette.muted)
-                    )
-                )
+            if binding.id and binding.description:
+                known.setdefault(binding.id, (binding, []))[1].append(shown_key(binding.key))
+        for name, (binding, keys) in known.items():
+            words = binding.tooltip or binding.description
+            lines.append(
+                Text.assemble((f"{' '.join(keys):<10} ", self.palette.accent), f"{words}  ", (name, self.palette.muted))
+            )
         return lines
+
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
+        """Two actions have one key: say so, once for each."""
+        fresh = sorted({binding.id for binding in clashed_bindings if binding.id} - self._clashed)
+        if fresh:
+            self._clashed.update(fresh)
+            self.notify(
+                f"The keys in your settings leave no key for {', '.join(fresh)}; the palette still has it.",
+                title="Settings",
+                severity="warning",
+                markup=False,
+            )
 
     @on(SnapshotTaken)
     def take_snapshot(self, event: SnapshotTaken) -> None:

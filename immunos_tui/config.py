@@ -277,22 +277,29 @@ def _checked(key: str, value: Any, spec: Field[Any], where: str) -> Any:
     want: Any = type(spec.default)
     if want is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
-    if want is float and isinstance(value, int) and not isinstance(value, bool):
+    if want is float and type(value) is int and abs(value) <= LARGEST:
         value = float(value)
     if type(value) is not want:
         kinds = {bool: "true or false", int: "a whole number", float: "a number", tuple: "a list of texts"}
         raise UsageError(
-            f"{where}: {key} takes {kinds.get(want, 'a text')}, not {clean(repr(value), 60)}.", spec.metadata["help"]
+            f"{where}: {key} takes {kinds.get(want, 'a text')}, not {_shown(value)}.", spec.metadata["help"]
         )
     choices = spec.metadata.get("choices", ())
     if choices and value not in choices:
         near = difflib.get_close_matches(str(value), choices, 1, 0.4)
         best = f"Did you mean {near[0]}? " if near else ""
-        raise UsageError(f"{where}: {key} cannot be {clean(repr(value), 60)}.", f"{best}It takes {', '.join(choices)}.")
+        raise UsageError(f"{where}: {key} cannot be {_shown(value)}.", f"{best}It takes {', '.join(choices)}.")
     low = spec.metadata.get("low")
     if low is not None and not low <= value <= LARGEST:
         raise UsageError(f"{where}: {key} must be a number from {low:g} to {LARGEST:,}.", spec.metadata["help"])
     return _address(value, where) if key == "ollama.url" else value
+
+
+def _shown(value: Any) -> str:
+    try:
+        return clean(repr(value), 60)
+    except ValueError:
+        return "a number of thousands of digits"
 
 
 def _address(value: str, where: str) -> str:

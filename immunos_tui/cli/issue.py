@@ -58,16 +58,14 @@ def list_(
 
 @command.command()
 @click.argument("number", type=ISSUE, metavar="ID")
-@click.option(
-    "--evidence", type=click.IntRange(min=0), default=20, metavar="N", help="At most this many kept detections."
-)
+@click.option("--evidence", type=click.IntRange(min=0), metavar="N", help="At most this many detections: 3, in JSON 20.")
 @json_option
 @pass_setup
-def show(setup: Setup, /, number: int, evidence: int, as_json: bool) -> None:
+def show(setup: Setup, /, number: int, evidence: int | None, as_json: bool) -> None:
     """Show an issue with its evidence, comments and activity."""
     from immunos_tui.cli.issue_view import detail_dict, print_detail
 
-    detail = setup.house.spleen.detail(number, evidence)
+    detail = setup.house.spleen.detail(number, (20 if as_json else 3) if evidence is None else evidence)
     if as_json:
         emit(detail_dict(detail))
     else:

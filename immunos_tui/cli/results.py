@@ -72,7 +72,7 @@ def _with_interval(result: dict[str, Any], name: str) -> str | None:
     value, interval = result.get(name), result.get(f"{name}_interval")
     if value is None:
         return "not measured: one of the classes is missing" if name == "auroc" else None
-    return figure(value) + (f"  (95 %: {figure(interval[0])} to {figure(interval[1])})" if interval else "")
+    return figure(value) + (f" (95 %: {figure(interval[0])} to {figure(interval[1])})" if interval else "")
 
 
 def _share(value: float | None, what: str) -> str | None:
@@ -96,6 +96,8 @@ def print_scan(result: Mapping[str, Any]) -> None:
             ("issues", f"{made} made, {reopened} reopened, {result['issues_touched']} in all"),
         ]
     )
+    if result.get("refused"):
+        out(clean(result["refused"]))
     if result["drift"].get("sentence"):
         out(clean(result["drift"]["sentence"]))
     for problem in result["problems"]:

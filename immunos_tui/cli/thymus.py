@@ -200,3 +200,19 @@ def log(setup: Setup, /, number: int) -> None:
         out(clean_block(text.rstrip("\n")))
     else:
         say(f"Job {job.id} has written no log; its state is {clean(job.state)}.")
+
+
+@command.command()
+@click.argument("number", type=NUMBER, metavar="RUN")
+@json_option
+@pass_setup
+def reproduce(setup: Setup, /, number: int, as_json: bool) -> int:
+    """Train again what a job trained and compare the artifacts: exit code 1 where they differ."""
+    found = setup.house.thymus.reproduce(number)
+    if as_json:
+        emit(found)
+    else:
+        word = "the same artifact" if found["same"] else "another artifact"
+        out(f"job {found['job']}, {found['agent']} version {found['version']}: {word}")
+        facts([("recorded", found["recorded"]), ("again", found["again"])])
+    return 0 if found["same"] else 1

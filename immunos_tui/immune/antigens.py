@@ -114,4 +114,5 @@ class Antigens:
 
 def winners(nearest: Nearest) -> Index:
     """The nearest antigen over all groups, (n,)."""
-    return nearest.antigen[np.arange(len(nearest.antigen)), nearest.distance.argmin(axis=1)]
+    winner: Index = nearest.antigen[np.arange(len(nearest.antigen)), nearest.distance.argmin(axis=1)]
+    return winner

@@ -47,7 +47,8 @@ def shares_of(surprise: FloatArray, distance: FloatArray, changed: NDArray[np.bo
     surprise = surprise + np.where(changed, CHANGED_NATS, 0.0)
     strongest = surprise.max(axis=1, keepdims=True, initial=0.0)
     weight = DISTANCE_WEIGHT * np.maximum(0.0, 1.0 - strongest / TELLING_NATS)
-    return (1 - weight) * _normal(surprise) + weight * _normal(distance)
+    shares: FloatArray = (1 - weight) * _normal(surprise) + weight * _normal(distance)
+    return shares
 
 
 def _normal(evidence: FloatArray) -> FloatArray:
@@ -107,7 +108,8 @@ class Describer:
         total = sum(code.counts)
         seen = dict(zip(code.values, code.counts, strict=True)).get(value, 0)
         top = ", ".join(
-            f"{clean(v, 24) or 'empty'} {100 * c / total:.3g} %" for v, c in zip(code.values[:3], code.counts[:3], strict=True)
+            f"{clean(v, 24) or 'empty'} {100 * c / total:.3g} %"
+            for v, c in zip(code.values[:3], code.counts[:3], strict=True)
         )
         more = f" and {len(code.values) - 3} more" if len(code.values) > 3 else ""
         direction: ReasonDirection = "changed" if seen or code.constant else "unseen"

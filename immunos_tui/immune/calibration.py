@@ -48,7 +48,8 @@ class Surprisal:
     def __call__(self, scores: FloatArray) -> FloatArray:
         """The surprisal of each score, in nats; monotone, continuous, and unbounded above."""
         edge = self.scores[-1]
-        return np.interp(scores, self.scores, self.nats) + np.maximum(scores - edge, 0) / self.excess
+        nats: FloatArray = np.interp(scores, self.scores, self.nats) + np.maximum(scores - edge, 0) / self.excess
+        return nats
 
 
 def _thin(scores: FloatArray, nats: FloatArray, edge: float, scale: float) -> tuple[FloatArray, FloatArray]:
@@ -90,7 +91,8 @@ class Calibration:
     @classmethod
     def from_state(cls, arrays: Mapping[str, NDArray[Any]]) -> Calibration:
         excess = arrays["excess"]
-        curves = tuple(Surprisal(*arrays[f"curve{j}"], float(excess[j])) for j in range(len(excess)))
+        pairs = [arrays[f"curve{j}"] for j in range(len(excess))]
+        curves = tuple(Surprisal(pair[0], pair[1], float(excess[j])) for j, pair in enumerate(pairs))
         return cls(curves, arrays["reference"])
 
 

@@ -1,8 +1,8 @@
 """The detector: a model of self, calibrated, with a memory of verdicts. The engine's one public door.
 
-    nk = Detector.fit(table, preset="immune", seed=0)
-    nk.score(X); nk.p_values(X); nk.judge(X); nk.explain(X)
-    nk = nk.remember(threats=X_t, tolerate=X_f); nk.save(path); nk = Detector.load(path)
+nk = Detector.fit(table, preset="immune", seed=0)
+nk.score(X); nk.p_values(X); nk.judge(X); nk.explain(X)
+nk = nk.remember(threats=X_t, tolerate=X_f); nk.save(path); nk = Detector.load(path)
 """
 
 from __future__ import annotations
@@ -18,22 +18,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from immunos_tui.immune.affinity import Affinity, SelfSpace
 from immunos_tui.immune.artifact import read_artifact, write_artifact
-from immunos_tui.immune.calibration import REFERENCE_ROWS, Calibration
+from immunos_tui.immune.calibration import Calibration
 from immunos_tui.immune.components import ComponentModel, Evidence, Progress, leading, quiet
 from immunos_tui.immune.drift import DriftWatch
 from immunos_tui.immune.explain import sentence
-from immunos_tui.immune.fitting import calibrate, fit_and_hold_out, purge
+from immunos_tui.immune.fitting import learn
 from immunos_tui.immune.fusion import fuse, weights_of
 from immunos_tui.immune.judgement import ALPHA_HIGH, ALPHA_LOW, Judgement, confidences, verdicts
 from immunos_tui.immune.memory import THREAT, TOLERATED, Match, Memory
 from immunos_tui.immune.pipelines import model_of, model_of_kind
-from immunos_tui.immune.table import FloatArray, IntArray, Kind, Table, as_table, concat
+from immunos_tui.immune.table import FloatArray, IntArray, Kind, Table, as_table
 from immunos_tui.immune.views import spread
 from immunos_tui.model.errors import ArtifactError, DataError, UsageError
 from immunos_tui.model.explanation import Explanation
 
 LEARN_ROWS = 50_000
 """Rows of self, evenly spaced, that a model learns from; more change nothing but the time and the memory."""
+LEAST_SIEVED = 8
+"""With fewer rows the robust preset sets none aside."""
 PRESETS = ("immune", "lite", "robust")
 MATCH_NATS = 3.0
 """A remembered threat scores at least this much above self's highest reference score."""
@@ -99,49 +101,38 @@ class Detector:
         rows are near copies of each other. Raises DataError for data that nothing can be learned from, UsageError for
         an unknown preset or pipeline.
         """
-        tell = progress or quiet
         if preset not in PRESETS:
             raise UsageError(f"There is no preset {preset!r}.", f"Choose one of {', '.join(PRESETS)}.")
-        model_class = model_of(pipeline)
+        model_class, tell = model_of(pipeline), progress or quiet
         table = as_table(data)
         if table.rows == 0 or not table.columns:
             raise DataError("There is nothing to learn from: no rows of self, or no columns.")
         kept = spread(table.rows, LEARN_ROWS)
         used = table if len(kept) == table.rows else table.take(kept)
-        group = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)[kept]
-        suspects = np.zeros(0, dtype=np.int64)
-        if preset == "robust" and used.rows >= 8 and model_class.kind == "tabular":
-            ordinary, suspects = purge(used, seed, tell)
-            clean, odd, kept = used.take(ordinary), used.take(suspects), kept[ordinary]
-            group = None if group is None else group[ordinary]
-        else:
-            clean, odd = used, None
         inner = "immune" if preset == "robust" else preset
-        fitted = fit_and_hold_out(
-            clean, lambda part: model_class.fit(part, seed=seed, preset=inner, progress=tell), seed, group
-        )
-        tell("calibrate", 0.0, fitted.method)
-        suspect_raw = fitted.model.evidence(odd).scores if odd is not None else np.zeros((0, fitted.raw.shape[1]))
-        calibration, score, counted = calibrate(fitted.raw, suspect_raw, weights_of(fitted.model))
-        chosen = _reference_rows(counted, seed)
-        pool = clean.take(fitted.rows) if odd is None else concat([clean.take(fitted.rows), odd])
-        vectors = fitted.model.vectors(pool.take(chosen))
-        tell("calibrate", 1.0, f"{len(chosen)} reference rows")
+
+        def fit(part: Table) -> ComponentModel:
+            return model_class.fit(part, seed=seed, preset=inner, progress=tell)
+
+        sieve = preset == "robust" and used.rows >= LEAST_SIEVED and model_class.kind == "tabular"
+        known = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)[kept]
+        learned = learn(used, fit, seed, sieve=sieve, groups=known, progress=tell)
+        reference = (learned.score, learned.vectors)
         meta = {
             "preset": preset,
             "seed": int(seed),
             "pipeline": pipeline,
             "rows": int(table.rows),
-            "learned_rows": int(clean.rows),
-            "set_aside": len(suspects),
+            "learned_rows": len(learned.rows),
+            "set_aside": learned.set_aside,
             "columns": [[column.name, column.kind] for column in table.columns],
-            "calibration": fitted.method,
-            "reference_rows": len(chosen),
-            "resolution": 1.0 / (len(chosen) + 1),
-            "components": list(fitted.model.names),
+            "calibration": learned.method,
+            "reference_rows": len(learned.score),
+            "resolution": 1.0 / (len(learned.score) + 1),
+            "components": list(learned.model.names),
         }
-        memory = Memory.empty(vectors.shape[1])
-        return cls(fitted.model, calibration, (score[chosen], vectors), kept[fitted.learned], memory, meta)
+        memory = Memory.empty(learned.vectors.shape[1])
+        return cls(learned.model, learned.calibration, reference, kept[learned.rows], memory, meta)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -200,7 +191,9 @@ class Detector:
             parts = [self._judge_part(table, watch)]
         score, p, leading, direction, memory = (np.concatenate(column) for column in zip(*parts, strict=True))
         result = verdicts(p, memory == THREAT, watch.crowded)
-        return Judgement(score, p, result, confidences(p, result), leading, direction, memory, self.notes(as_table(data)))
+        return Judgement(
+            score, p, result, confidences(p, result), leading, direction, memory, self.notes(as_table(data))
+        )
 
     def _judge_part(self, table: Table, watch: DriftWatch) -> tuple[NDArray[Any], ...]:
         scored = self._pass(table)
@@ -222,7 +215,9 @@ class Detector:
             part = table.take(slice(start, start + BATCH))
             scored = self._pass(part)
             for i, why in enumerate(self.model.reasons(part, scored.evidence)):
-                fired = [n for n, nats in zip(self.model.names, scored.nats[i], strict=True) if nats > -np.log(ALPHA_LOW)]
+                fired = [
+                    n for n, nats in zip(self.model.names, scored.nats[i], strict=True) if nats > -np.log(ALPHA_LOW)
+                ]
                 told = self._told(scored.match, i)
                 nearest = int(self._rows[why.nearest_row]) if why.nearest_row >= 0 else -1
                 margin = float(why.margin or 0.0)
@@ -290,7 +285,9 @@ class Detector:
             if missing:
                 more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
                 raise DataError(f"The column {missing[0]!r} is missing{more}.", "Columns are matched by name.")
-            return data.select(name for name, _ in self.kinds) if data.names != tuple(n for n, _ in self.kinds) else data
+            return (
+                data.select(name for name, _ in self.kinds) if data.names != tuple(n for n, _ in self.kinds) else data
+            )
         names = tuple(name for name, _ in self.kinds)
         array = np.asarray(data)
         if array.ndim == 2 and array.shape[1] != len(names):
@@ -318,7 +315,9 @@ class Detector:
         """Write ``path``.npz and ``path``.json atomically; ``about`` adds metrics and the like to the manifest."""
         arrays, model_meta = self.model.state()
         stored = {f"model/{name}": array for name, array in arrays.items()}
-        stored |= {f"calibration/{name}": array for name, array in Calibration(self._curves, np.zeros(0)).state().items()}
+        stored |= {
+            f"calibration/{name}": array for name, array in Calibration(self._curves, np.zeros(0)).state().items()
+        }
         cells, names = self.memory.state()
         stored |= {f"memory/{name}": array for name, array in cells.items()}
         stored |= {"reference/score": self._reference[0], "reference/vectors": self._reference[1], "rows": self._rows}
@@ -337,13 +336,6 @@ class Detector:
             return cls(model, calibration, reference, arrays["rows"], memory, meta["detector"])
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ArtifactError(f"The artifact {path} lacks a part: {error}.", "Train the agent again.") from error
-
-
-def _reference_rows(counted: NDArray[np.bool_], seed: int) -> IntArray:
-    rows = np.flatnonzero(counted)
-    if len(rows) <= REFERENCE_ROWS:
-        return rows
-    return np.sort(np.random.default_rng([seed, 7]).choice(rows, REFERENCE_ROWS, replace=False))
 
 
 def _under(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

@@ -164,7 +164,9 @@ class Encoder:
                 odd = raw[:, i] != code.low if code.constant else None
             elif code.constant:
                 missing_is_self = bool(np.isnan(code.low))
-                odd = ~absent[:, i] if missing_is_self else (raw[:, i] != code.low) & ~(absent[:, i] & code.with_missing)
+                odd = (
+                    ~absent[:, i] if missing_is_self else (raw[:, i] != code.low) & ~(absent[:, i] & code.with_missing)
+                )
             else:
                 odd = None if code.with_missing else absent[:, i]
             if odd is not None and odd.any():
@@ -176,9 +178,7 @@ class Encoder:
         """A JSON-ready description that ``from_state`` reads back."""
         return {
             "numbers": [[c.name, c.fill, c.log_unit, c.constant, c.with_missing, c.low, c.high] for c in self.numbers],
-            "categories": [
-                [c.name, list(c.values), list(c.counts), c.hot, c.surprising] for c in self.categories
-            ],
+            "categories": [[c.name, list(c.values), list(c.counts), c.hot, c.surprising] for c in self.categories],
         }
 
     @classmethod

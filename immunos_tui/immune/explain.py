@@ -26,5 +26,9 @@ def headline(reason: FeatureReason) -> str:
     if reason.direction == "unseen":
         return f"{reason.name} {reason.value} was never seen, {known}"
     if reason.direction == "changed":
-        return f"{reason.name} {reason.value} is rare, {known}" if "%" in known else f"{reason.name} {reason.value}, {known}"
+        return (
+            f"{reason.name} {reason.value} is rare, {known}"
+            if "%" in known
+            else f"{reason.name} {reason.value}, {known}"
+        )
     return f"{reason.name} {reason.value}, {known}"

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from immunos_tui.immune.calibration import Calibration, Surprisal
-from immunos_tui.immune.components import ComponentModel, Progress
-from immunos_tui.immune.fusion import fuse
-from immunos_tui.immune.table import FloatArray, IntArray, Table
+from immunos_tui.immune.calibration import REFERENCE_ROWS, Calibration, Surprisal
+from immunos_tui.immune.components import ComponentModel, Progress, quiet
+from immunos_tui.immune.fusion import fuse, weights_of
+from immunos_tui.immune.table import FloatArray, IntArray, Table, concat
 from immunos_tui.immune.tabular import TabularModel
 
 FOLDS = 5
@@ -42,6 +42,59 @@ class Fitted:
     rows: IntArray
     raw: FloatArray
     method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A calibrated model of self: what a detector is made of.
+
+    ``score`` (q,) and ``vectors`` (q, k) are those of the reference rows; ``rows`` (m,) are the table's rows that the model was
+    fitted on, in its order; ``set_aside`` counts the suspect rows that it was not.
+    """
+
+    model: ComponentModel
+    calibration: Calibration
+    score: FloatArray
+    vectors: NDArray[np.float32]
+    rows: IntArray
+    method: str
+    set_aside: int
+
+
+def learn(
+    table: Table,
+    fit: Fit,
+    seed: int,
+    *,
+    sieve: bool = False,
+    groups: NDArray[np.int64] | None = None,
+    progress: Progress = quiet,
+) -> Learned:
+    """Fit and calibrate a model on the rows of ``table``; with ``sieve`` on its most ordinary rows only."""
+    rows = np.arange(table.rows)
+    clean, odd = table, None
+    if sieve:
+        rows, suspects = purge(table, seed, progress)
+        clean, odd = table.take(rows), table.take(suspects)
+        groups = None if groups is None else groups[rows]
+    fitted = fit_and_hold_out(clean, fit, seed, groups)
+    progress("calibrate", 0.0, fitted.method)
+    raw, weights = fitted.raw, weights_of(fitted.model)
+    odd_raw = fitted.model.evidence(odd).scores if odd is not None else np.zeros((0, raw.shape[1]))
+    calibration, score, counted = calibrate(raw, odd_raw, weights)
+    chosen = _reference_rows(counted, seed)
+    pool = clean.take(fitted.rows) if odd is None else concat([clean.take(fitted.rows), odd])
+    vectors = fitted.model.vectors(pool.take(chosen))
+    progress("calibrate", 1.0, f"{len(chosen)} reference rows")
+    set_aside = table.rows - clean.rows
+    return Learned(fitted.model, calibration, score[chosen], vectors, rows[fitted.learned], fitted.method, set_aside)
+
+
+def _reference_rows(counted: NDArray[np.bool_], seed: int) -> IntArray:
+    rows = np.flatnonzero(counted)
+    if len(rows) <= REFERENCE_ROWS:
+        return rows
+    return np.sort(np.random.default_rng([seed, 7]).choice(rows, REFERENCE_ROWS, replace=False))
 
 
 def fit_and_hold_out(table: Table, fit: Fit, seed: int, groups: NDArray[np.int64] | None = None) -> Fitted:

@@ -52,7 +52,8 @@ class Memory:
     @property
     def threats(self) -> Float32:
         """The points of the confirmed threats, (t, k)."""
-        return self.points[self.kinds == THREAT]
+        points: Float32 = self.points[self.kinds == THREAT]
+        return points
 
     def learn_threats(self, points: Float32, names: tuple[str, ...], unit: float, self_distance: FloatArray) -> Memory:
         """With these confirmed threats. A sphere ends half way to the nearest self row, so that it holds no self.
@@ -63,7 +64,9 @@ class Memory:
         grown = self._with(points, THREAT, radii, names)
         return grown._give_way()
 
-    def learn_tolerated(self, points: Float32, names: tuple[str, ...], unit: float, self_distance: FloatArray) -> Memory:
+    def learn_tolerated(
+        self, points: Float32, names: tuple[str, ...], unit: float, self_distance: FloatArray
+    ) -> Memory:
         """With these tolerated samples. Raises ConflictError, naming the threat, where one lies inside a threat's radius."""
         radii = np.clip(0.5 * self_distance, NEAR * unit, FARTHEST * unit)
         threats = np.flatnonzero(self.kinds == THREAT)

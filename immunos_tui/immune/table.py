@@ -42,7 +42,7 @@ class Column:
     def __len__(self) -> int:
         return len(self.values)
 
-    def take(self, indices: ArrayLike) -> Column:
+    def take(self, indices: ArrayLike | slice) -> Column:
         """The column's values at ``indices`` (integers, a boolean mask or a slice)."""
         return Column(self.name, self.kind, self.values[_index(indices)])
 
@@ -107,7 +107,7 @@ class Table:
             raise DataError(f"There is no column {name!r}.", f"The columns are {', '.join(self.names[:20])}.")
         return self.columns[place]
 
-    def take(self, indices: ArrayLike) -> Table:
+    def take(self, indices: ArrayLike | slice) -> Table:
         """The rows at ``indices`` (integers, a boolean mask or a slice), in that order."""
         index = _index(indices)
         if self._matrix is not None:

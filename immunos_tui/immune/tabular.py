@@ -81,7 +81,8 @@ class Subspace:
     def distance(self, rows: Float32, own: IntArray | None = None) -> FloatArray:
         """The distance of each row (n, k) to the nearest member, in units of ``median``; (n,) float64."""
         part = np.take(rows, self.columns, axis=1)
-        return self._antigens.nearest(part, own).distance[:, 0] / self.median
+        distance: FloatArray = self._antigens.nearest(part, own).distance[:, 0].astype(np.float64) / self.median
+        return distance
 
 
 class TabularModel:
@@ -105,7 +106,8 @@ class TabularModel:
 
     @property
     def _medians(self) -> FloatArray:
-        return self.percentiles[:, MEDIAN]
+        medians: FloatArray = self.percentiles[:, MEDIAN]
+        return medians
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -309,7 +311,9 @@ class TabularModel:
             if row < 0:
                 row = int(self.rows_of_antigens[evidence.detail["nearest"][i]])
                 distance = float(evidence.detail["distance"][i])
-            margin = max((float(evidence.scores[i, j]) for j, n in enumerate(self.names) if n.endswith("rat")), default=0.0)
+            margin = max(
+                (float(evidence.scores[i, j]) for j, n in enumerate(self.names) if n.endswith("rat")), default=0.0
+            )
             out.append(RowReasons(told, row, distance, margin))
         return out
 

@@ -22,7 +22,18 @@ MOST_JUDGED = 20_000
 """Rows of each class that are scored in the evaluation."""
 MOST_THREATS = 2048
 """Labelled rows that a B-cell remembers."""
-GROUP_NAMES = ("group", "group_id", "session", "block_id", "repository", "repo", "project", "question", "question_id", "user")
+GROUP_NAMES = (
+    "group",
+    "group_id",
+    "session",
+    "block_id",
+    "repository",
+    "repo",
+    "project",
+    "question",
+    "question_id",
+    "user",
+)
 """Columns, kept out of the features, whose equal values mark rows that belong together."""
 TIME_NAMES = ("timestamp", "time", "date", "datetime", "ts")
 """Columns, kept out of the features, that order rows in time."""

@@ -35,7 +35,9 @@ class Twins:
 def _hash(matrix: FloatArray) -> NDArray[np.uint64]:
     """A multiply-shift hash of each row's bytes; -0.0 counts as 0.0."""
     bits = np.ascontiguousarray(matrix + 0.0).view(np.uint64)
-    odd = np.random.default_rng(20_11).integers(1, 2**63, matrix.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    odd = np.random.default_rng(20_11).integers(1, 2**63, matrix.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(
+        1
+    )
     mixed = (bits ^ (bits >> np.uint64(29))) * odd
     mixed ^= mixed >> np.uint64(32)
     total = (mixed * np.uint64(0x9E3779B97F4A7C15)).sum(axis=1, dtype=np.uint64)

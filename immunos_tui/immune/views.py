@@ -94,8 +94,8 @@ class Views:
         """
         a = self.arrays
         c = _compress((matrix - a["centre"]) / a["scale"])
-        z = (c - a["mean"]) / a["deviation"]
-        r = np.arcsinh(c)
+        z = ((c - a["mean"]) / a["deviation"]).astype(np.float32, copy=False)
+        r: Float32 = np.arcsinh(c)
         cell = (r - a["start"]) * a["rate"]
         np.clip(cell, 0, CELLS, out=cell)
         index = np.minimum(cell.astype(np.int32), CELLS - 1)
@@ -216,7 +216,9 @@ def _rank_curve(values: Float32, counts: NDArray[np.int64], start: float, rate: 
     """The normal quantile of the mid-rank at the borders of a column's cells."""
     level = (np.cumsum(counts) - counts / 2) / counts.sum()
     if len(values) > KNOTS:
-        pick = np.unique(np.concatenate([[0], np.searchsorted(level[:-1], np.linspace(0, 1, KNOTS)[1:-1]), [len(values) - 1]]))
+        pick = np.unique(
+            np.concatenate([[0], np.searchsorted(level[:-1], np.linspace(0, 1, KNOTS)[1:-1]), [len(values) - 1]])
+        )
         values, level = values[pick], level[pick]
     knots = (np.arcsinh(values) - start) * rate
     return np.interp(np.arange(CELLS + 1), knots, normal_quantile(level)).astype(np.float32)
@@ -234,7 +236,21 @@ def normal_quantile(p: FloatArray) -> FloatArray:
     return np.where(tail < 0.02425, np.where(p < 0.5, outer, -outer), inner)
 
 
-_A = (-39.69683028665376, 220.9460984245205, -275.9285104469687, 138.3577518672690, -30.66479806614716, 2.506628277459239)
+_A = (
+    -39.69683028665376,
+    220.9460984245205,
+    -275.9285104469687,
+    138.3577518672690,
+    -30.66479806614716,
+    2.506628277459239,
+)
 _B = (-54.47609879822406, 161.5858368580409, -155.6989798598866, 66.80131188771972, -13.28068155288572)
-_C = (-0.007784894002430293, -0.3223964580411365, -2.400758277161838, -2.549732539343734, 4.374664141464968, 2.938163982698783)
+_C = (
+    -0.007784894002430293,
+    -0.3223964580411365,
+    -2.400758277161838,
+    -2.549732539343734,
+    4.374664141464968,
+    2.938163982698783,
+)
 _D = (0.007784695709041462, 0.3224671290700398, 2.445134137142996, 3.754408661907416)

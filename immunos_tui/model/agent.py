@@ -11,6 +11,9 @@ from typing import Any
 from immunos_tui.model.errors import UsageError
 from immunos_tui.model.text import clean
 
+NOT_USABLE = "not usable"
+"""The grade of a domain that cannot be judged with the data that there is."""
+
 NAME_RULE = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
 
@@ -39,6 +42,8 @@ class Template:
     pipeline: str
     preset: str
     about: str
+    caveat: str = ""
+    """What its results never mean, shown wherever they are."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,15 @@ class AgentVersion:
     @property
     def grade(self) -> str:
         return str(self.metrics.get("grade") or "not measured")
+
+    @property
+    def refusal(self) -> str:
+        """Why this version gives no verdicts, only a ranking, or "" where it may."""
+        if self.grade != NOT_USABLE:
+            return ""
+        low = (self.metrics.get("auroc_interval") or [None])[0]
+        bound = f": its AUROC may be as low as {low:.2f}, and 0.60 is asked for" if low is not None else ""
+        return f"version {self.number} is not usable{bound}. It gives no verdicts, only a ranking"
 
     def as_dict(self) -> dict[str, Any]:
         return {**self.__dict__, "metrics": dict(self.metrics)}

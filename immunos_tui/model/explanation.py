@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 ReasonDirection = Literal["above", "below", "unseen", "changed"]
@@ -25,7 +25,7 @@ class FeatureReason:
     percentile: float
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> FeatureReason:
@@ -52,7 +52,8 @@ class Explanation:
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready mapping that ``from_dict`` reads back."""
-        return asdict(self)
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {**values, "reasons": [reason.as_dict() for reason in self.reasons]}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Explanation:

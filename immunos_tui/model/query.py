@@ -34,7 +34,7 @@ ORDERED = ("prio", "age", "seen", "count", "id")
 UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 SORTS = ("urgency", "id", "seen", "count", "status", "domain", "title", "owner", "age")
 
-_TOKEN = re.compile(r'(-?)(?:([A-Za-z_]+):)?(?:"([^"]*)"?|(\S+))')
+_TOKEN = re.compile(r'(-?)(?:([A-Za-z_]+):(?:"([^"]*)"?|(\S*))|"([^"]*)"?|(\S+))')
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,15 @@ def parse_query(text: str, me: str = "") -> tuple[Term, ...]:
     """
     terms: list[Term] = []
     for match in _TOKEN.finditer(storable(text)):
-        minus, name, quoted, plain = match.groups()
-        value = quoted if quoted is not None else plain
+        minus, name, of_quoted, of_plain, quoted, plain = match.groups()
         if name is None:
+            value = quoted if quoted is not None else plain
             if plain is not None and re.fullmatch(r"#\d+", plain):
                 terms.append(Term("id", "=", plain[1:], bool(minus)))
             elif value:
                 terms.append(Term("text", "=", value, bool(minus)))
             continue
-        terms.append(_field_term(name.lower(), value or "", bool(minus), me))
+        terms.append(_field_term(name.lower(), of_plain if of_quoted is None else of_quoted, bool(minus), me))
     return tuple(terms)
 
 

@@ -15,7 +15,8 @@ from textual.widget import Widget
 
 from immunos_tui.model.errors import ImmunosError
 from immunos_tui.model.posture import Snapshot
-from immunos_tui.widgets.chrome import HeadLine, KeyLine
+from immunos_tui.model.text import clean
+from immunos_tui.widgets.chrome import HeadLine, KeyLine, PostureLine
 from immunos_tui.widgets.lines import LinesView
 from immunos_tui.widgets.table import RowTable
 
@@ -33,6 +34,10 @@ TABS = (
     ("foundry", "Foundry"),
     ("kb", "KB"),
 )
+
+
+SMALLEST = (60, 15)
+"""Columns and rows below which a tab is one line of posture, and its own keys do nothing: one acts on what one sees."""
 
 
 class TabScreen(Screen[None]):
@@ -56,6 +61,7 @@ class TabScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield HeadLine()
+        yield PostureLine()
         yield from self.compose_body()
         yield KeyLine()
 
@@ -85,14 +91,21 @@ class TabScreen(Screen[None]):
             self._drawn = now
             self.snapshot_changed(before, now)
 
+    def restyle(self) -> None:
+        """The colours have changed: draw everything again, once it is shown."""
+        self._drawn = None
+        if self.app.screen_stack and self.app.screen_stack[0] is self:
+            self._catch_up()
+
     def snapshot_changed(self, before: Snapshot | None, now: Snapshot) -> None:
-        """Something that the monitor watches is different; only called while shown."""
+        """Something that the monitor watches is different, or everything where ``before`` is None; only while shown."""
 
     # The frame ----------------------------------------------------------------------------
 
     def show_frame(self) -> None:
         """Bring both lines up to date; they repaint only where they differ."""
         self.query_one(HeadLine).set_state(self.app.host_name, TABS, self.TAB, self.app.head_pieces(self.snapshot))
+        self.query_one(PostureLine).set_posture(self.snapshot.posture)
         self.query_one(KeyLine).set_keys(self.hints())
 
     def hints(self) -> list[tuple[str, str]]:
@@ -114,9 +127,13 @@ class TabScreen(Screen[None]):
                     return shown_key(binding.key)
         return "?"
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return not self.has_class("-tiny") or not hasattr(type(self), f"action_{action}") or hasattr(Screen, f"action_{action}")
+
     def on_resize(self, _event: events.Resize) -> None:
         self.set_class(self.app.size.width >= 110, "-wide")
         self.set_class(self.app.size.height < 20, "-short")
+        self.set_class(self.app.size.width < SMALLEST[0] or self.app.size.height < SMALLEST[1], "-tiny")
         self.call_after_refresh(self.show_frame)
 
     # The services -------------------------------------------------------------------------
@@ -136,6 +153,13 @@ class TabScreen(Screen[None]):
         finally:
             self.app.look_again()
 
+    async def attempt(self, step: Awaitable[None]) -> None:
+        """Await a step; what it raises for the operator becomes a sentence on the screen."""
+        try:
+            await step
+        except ImmunosError as error:
+            self.app.complain(error)
+
     @work(group="tell", exit_on_error=True)
     async def tell(self, step: Awaitable[str | None]) -> None:
         """Await a step and say how it went: its sentence, or its error."""
@@ -145,7 +169,7 @@ class TabScreen(Screen[None]):
             self.app.complain(error)
         else:
             if said:
-                self.app.notify(said, markup=False, timeout=4)
+                self.app.notify(clean(said, 400), markup=False, timeout=4)
 
 
 def shown_key(keys: str) -> str:

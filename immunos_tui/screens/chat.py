@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from rich.text import Text
 from textual.widget import Widget
 
+from immunos_tui.model.posture import Snapshot
 from immunos_tui.screens.base import TabScreen
 from immunos_tui.widgets.chrome import LineWidget
 from immunos_tui.widgets.lines import LinesView
@@ -35,9 +36,11 @@ class ChatScreen(TabScreen):
     def on_mount(self) -> None:
         self.show_frame()
         self.query_one("#chat-head", LineWidget).show([(" Chat (ask)", "title")])
-        view = self.query_one(LinesView)
-        view.set_lines([Text(""), Text(SAYING, style=self.app.palette.muted)])
-        view.focus()
+        self.query_one(LinesView).focus()
+
+    def snapshot_changed(self, before: Snapshot | None, now: Snapshot) -> None:
+        if before is None:
+            self.query_one(LinesView).set_lines([Text(""), Text(SAYING, style=self.app.palette.muted)])
 
 
 TAB_SCREEN = ChatScreen

@@ -15,8 +15,11 @@ from textual.suggester import Suggester
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from immunos_tui.model.errors import ImmunosError
+from immunos_tui.model.text import clean
 from immunos_tui.screens.base import shown_key
 from immunos_tui.widgets.chrome import RuleLine
+from immunos_tui.widgets.field import LineInput
 from immunos_tui.widgets.lines import LinesView
 
 
@@ -36,9 +39,9 @@ class KeyMenu(ModalScreen[str | None]):
 
     def __init__(self, title: str, choices: Sequence[Choice], about: Sequence[str] = ()) -> None:
         super().__init__()
-        self._title = title
+        self._title = clean(title)
         self._choices = tuple(choices)
-        self._about = tuple(about)
+        self._about = tuple(map(clean, about))
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -83,11 +86,11 @@ class Field:
 
 
 class ListSuggester(Suggester):
-    """Completes from a list, from the first letter on."""
+    """Completes from a list, from the first letter on; never to a text that has to be shown in another form."""
 
     def __init__(self, choices: Iterable[str]) -> None:
         super().__init__(use_cache=True, case_sensitive=False)
-        self._choices = tuple(choices)
+        self._choices = tuple(choice for choice in choices if clean(choice) == choice)
 
     async def get_suggestion(self, value: str) -> str | None:
         return next((item for item in self._choices if item.lower().startswith(value.lower())), None)
@@ -102,14 +105,15 @@ class Prompt(ModalScreen[str | None]):
         self, title: str, about: Sequence[str] = (), value: str = "", suggester: Suggester | None = None
     ) -> None:
         super().__init__()
-        self._title, self._about, self._value, self._suggester = title, tuple(about), value, suggester
+        self._title, self._about = clean(title), tuple(map(clean, about))
+        self._value, self._suggester = value, suggester
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield RuleLine(classes="dialog-title")
             for line in self._about:
                 yield Static(Text(line, overflow="ellipsis", no_wrap=True), classes="about")
-            yield Input(self._value, compact=True, suggester=self._suggester)
+            yield LineInput(self._value, suggester=self._suggester)
             yield Static(
                 Text("enter take  right complete  esc back" if self._suggester else "enter take  esc back"),
                 classes="hint",
@@ -117,21 +121,24 @@ class Prompt(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         self.call_after_refresh(self.query_one(RuleLine).set_title, self._title)
-        field = self.query_one(Input)
-        field.cursor_blink = False
-        field.focus()
+        self.query_one(Input).focus()
 
     @on(Input.Submitted)
     def take(self, event: Input.Submitted) -> None:
         event.stop()
         self.dismiss(event.value)
 
+    @on(LineInput.Left)
+    def leave(self) -> None:
+        self.dismiss(None)
+
 
 class Form(ModalScreen[dict[str, str] | None]):
     """Several fields, one a line. Enter goes to the next and, on the last, takes the form.
 
-    ``check`` looks at the values before they are taken and returns what is wrong, or "". ``preview``
-    is awaited whenever the field of its name has been left, and its lines are shown below.
+    ``check`` looks at the values before they are taken and returns what is wrong, or "". ``take`` is
+    awaited with them; where it raises, the form stays open with the sentence. ``preview`` is awaited
+    whenever the field of its name has been left, and its lines are shown below.
     """
 
     BINDINGS = [
@@ -147,10 +154,13 @@ class Form(ModalScreen[dict[str, str] | None]):
         fields: Sequence[Field],
         *,
         check: Callable[[dict[str, str]], str] | None = None,
+        take: Callable[[dict[str, str]], Awaitable[None]] | None = None,
         preview: tuple[str, Callable[[str], Awaitable[tuple[list[Text], dict[str, str]]]]] | None = None,
     ) -> None:
         super().__init__()
-        self._title, self._fields, self._check, self._preview = title, tuple(fields), check, preview
+        self._title, self._fields, self._check, self._preview = clean(title), tuple(fields), check, preview
+        self._take = take
+        self._busy = False
         self._previewed = ""
 
     def compose(self) -> ComposeResult:
@@ -170,8 +180,7 @@ class Form(ModalScreen[dict[str, str] | None]):
     @staticmethod
     def _row(field: Field) -> Widget:
         suggester = field.suggester or (ListSuggester(field.choices) if field.choices else None)
-        entry = Input(field.value, id=f"field-{field.name}", compact=True, suggester=suggester, select_on_focus=False)
-        entry.cursor_blink = False
+        entry = LineInput(field.value, id=f"field-{field.name}", suggester=suggester, select_on_focus=False)
         label = Static(Text(field.label, style="bold", overflow="ellipsis", no_wrap=True), classes="label")
         return Horizontal(label, entry, classes="field")
 
@@ -182,7 +191,7 @@ class Form(ModalScreen[dict[str, str] | None]):
         field = next((item for item in self._fields if name == f"field-{item.name}"), None)
         if field:
             about = field.about or ("one of " + ", ".join(field.choices) if field.choices else "")
-            self.query_one("#problem", Static).update(Text(about, style="dim"))
+            self.query_one("#problem", Static).update(Text(clean(about), style="dim"))
 
     def on_mount(self) -> None:
         self.call_after_refresh(self.query_one(RuleLine).set_title, self._title)
@@ -238,9 +247,29 @@ class Form(ModalScreen[dict[str, str] | None]):
                 problem = problem or f"{field.label} takes {', '.join(field.choices)}."
         problem = problem or (self._check(values) if self._check else "")
         if problem:
-            self.query_one("#problem", Static).update(Text(problem, style=self.app.palette.critical))  # type: ignore[attr-defined]
+            self._complain(problem)
+        elif self._take is None:
+            self.dismiss(values)
+        elif not self._busy:
+            self._busy = True
+            self.run_worker(self._try(self._take, values), group="take")
+
+    async def _try(self, take: Callable[[dict[str, str]], Awaitable[None]], values: dict[str, str]) -> None:
+        try:
+            await take(values)
+        except ImmunosError as error:
+            self._complain(f"{error.message} {error.hint}")
         else:
             self.dismiss(values)
+        finally:
+            self._busy = False
+
+    def _complain(self, problem: str) -> None:
+        self.query_one("#problem", Static).update(Text(clean(problem), style=self.app.palette.critical))  # type: ignore[attr-defined]
+
+    @on(LineInput.Left)
+    def leave(self) -> None:
+        self.dismiss(None)
 
 
 class HelpScreen(ModalScreen[None]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,11 +17,12 @@ from immunos_tui.screens.base import TabScreen
 from immunos_tui.screens.dialogs import Field, Form, ListSuggester
 from immunos_tui.services.intake import complete_path, suggested
 from immunos_tui.services.preview import preview_in_process
+from immunos_tui.services.thymus import check_source
 from immunos_tui.widgets.palette import Palette
 
 
 class PathSuggester(Suggester):
-    """Completes a path, looking at the disk in the reading lane."""
+    """Completes a path, looking at the disk off the event loop."""
 
     def __init__(self, screen: TabScreen) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
@@ -47,18 +49,16 @@ async def ask_scan(screen: TabScreen) -> None:
         ),
         Field("agent", "Agent", names[0], choices=names, required=True, strict=True),
     )
-    values = await screen.app.push_screen_wait(Form("Scan a file", fields))
-    if values is None:
-        return
-    try:
+
+    async def take(values: dict[str, str]) -> None:
         job = await screen.write(lambda house: house.thymus.add_scan(values["agent"], values["path"]))
-    except ImmunosError as error:
-        return screen.app.complain(error)
-    screen.app.notify(f"Job {job.id} scans {clean(job.path)}. Thymus shows how far it is.", markup=False)
+        screen.app.notify(f"Job {job.id} scans {clean(job.path)}. Thymus shows how far it is.", markup=False)
+
+    await screen.app.push_screen_wait(Form("Scan a file", fields, take=take))
 
 
-async def ask_training(screen: TabScreen) -> int | None:
-    """Queue a training, making the agent where it is new; returns the job's number."""
+async def ask_training(screen: TabScreen) -> None:
+    """Queue a training, making the agent where it is new."""
     agents, templates = await screen.read(lambda house: (list(house.foundry.list()), suggested()))
     names = tuple(agent.name for agent in agents)
     fields = (
@@ -92,25 +92,20 @@ async def ask_training(screen: TabScreen) -> int | None:
         Field("seed", "Seed", "0"),
         Field("notes", "Notes"),
     )
-    form = Form("Train an agent", fields, check=_check(names), preview=("path", _looker(screen)))
-    values = await screen.app.push_screen_wait(form)
-    if values is None:
-        return None
-    try:
+
+    async def take(values: dict[str, str]) -> None:
         job = await screen.write(lambda house: _queue(house, values, names))
-    except ImmunosError as error:
-        screen.app.complain(error)
-        return None
-    screen.app.notify(f"Job {job.id} is queued.", markup=False, timeout=3)
-    return int(job.id)
+        screen.app.notify(f"Job {job.id} is queued.", markup=False, timeout=3)
+
+    await screen.app.push_screen_wait(Form("Train an agent", fields, check=_check(names), take=take, preview=("path", _looker(screen))))
 
 
 def _check(names: tuple[str, ...]) -> Callable[[dict[str, str]], str]:
     def check(values: dict[str, str]) -> str:
         if values["label"] and not values["self"]:
             return f"Say which value of {values['label']} means self."
-        if not values["seed"].isdigit():
-            return "The seed is a whole number."
+        if not re.fullmatch(r"[0-9]{1,18}", values["seed"]):
+            return "The seed is a whole number from 0 on."
         if values["agent"] not in names and not values["template"]:
             return f"{values['agent']} is new: choose its template."
         return ""
@@ -119,6 +114,7 @@ def _check(names: tuple[str, ...]) -> Callable[[dict[str, str]], str]:
 
 
 def _queue(house: Any, values: Mapping[str, str], names: tuple[str, ...]) -> Any:
+    check_source(values["path"], folder=True)  # before an agent is made for a file that is not there
     if values["agent"] not in names:
         house.foundry.new(values["agent"], values["template"])
     return house.thymus.add_training(

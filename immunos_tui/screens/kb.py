@@ -10,6 +10,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from immunos_tui.model.errors import ImmunosError
+from immunos_tui.model.posture import Snapshot
 from immunos_tui.model.text import clean
 from immunos_tui.screens.base import TabScreen
 from immunos_tui.services.kb import Page
@@ -54,11 +55,13 @@ class KbScreen(TabScreen):
         self.show_frame()
         self.query_one("#kb-head", LineWidget).show([(" KB (knowledge base)", "title")])
         self.table.focus()
-        self.load()
 
     @work(group="list", exclusive=True)
     async def load(self) -> None:
-        self._pages = list(await self.read(lambda house: house.kb.pages()))
+        try:
+            self._pages = list(await self.read(lambda house: house.kb.pages()))
+        except ImmunosError as error:
+            return self.app.complain(error)
         self.table.set_keys(range(len(self._pages)))
         self.table.put(
             {
@@ -67,6 +70,11 @@ class KbScreen(TabScreen):
             }
         )
         await self._show_page()
+
+    def snapshot_changed(self, before: Snapshot | None, now: Snapshot) -> None:
+        if before is None:
+            self._shown = ("", 0)
+            self.load()
 
     @on(RowTable.Moved)
     def moved(self) -> None:
@@ -90,8 +98,7 @@ class KbScreen(TabScreen):
         self._shown = (page.name, width)
         view.set_lines(lines, keep_scroll=same)
 
-    def on_resize(self, event: events.Resize) -> None:
-        super().on_resize(event)
+    def on_resize(self, _event: events.Resize) -> None:
         self.call_after_refresh(self.show_page)
 
     @on(RowTable.Opened)

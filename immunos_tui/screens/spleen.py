@@ -20,6 +20,7 @@ from immunos_tui.screens.triage import Triage
 from immunos_tui.services.spleen import IssueList
 from immunos_tui.store import now_ms
 from immunos_tui.widgets.chrome import LineWidget, Piece, RuleLine
+from immunos_tui.widgets.field import LineInput
 from immunos_tui.widgets.issue_detail import detail_lines, detail_title, seen_note
 from immunos_tui.widgets.issue_rows import ISSUE_COLUMNS, issue_cells
 from immunos_tui.widgets.lines import LinesView
@@ -111,10 +112,9 @@ class SpleenScreen(TabScreen):
     def compose_body(self) -> Iterable[Widget]:
         yield LineWidget(id="posture")
         with Horizontal(id="filter-row"):
+            yield LineInput(id="filter-input")
             yield LineWidget(id="filter-line")
-            field = Input(id="filter-input", compact=True)
-            field.cursor_blink = False
-            yield field
+        yield LineWidget(id="filter-problem")
         with Container(id="triage"):
             yield RowTable(ISSUE_COLUMNS, id="issues")
             with Vertical(id="side"):
@@ -145,14 +145,16 @@ class SpleenScreen(TabScreen):
     async def load(self) -> None:
         """Look at the list again, then at the rows on the screen and the detail."""
         query, sort, turned = self._query, self._sort, self._reversed
+        last, problem = self._list.query, ""
         try:
-            self._list = await self.read(lambda house: house.spleen.list(query, sort, turned))
-        except UsageError as error:
-            self._problem = str(error)
-            return self._show_filter()
+            try:
+                self._list = await self.read(lambda house: house.spleen.list(query, sort, turned))
+            except UsageError as error:
+                problem = str(error)  # the filter that held last stays in force
+                self._list = await self.read(lambda house: house.spleen.list(last, sort, turned))
         except ImmunosError as error:
             return self.app.complain(error)
-        self._problem = ""
+        self._problem = problem
         table = self.table
         table.empty_text = NOTHING if self._list.total else EMPTY
         table.set_keys(self._list.ids)
@@ -173,7 +175,10 @@ class SpleenScreen(TabScreen):
         self.run_worker(self._fetch(event.keys), group="wanted")
 
     async def _fetch(self, ids: tuple[int, ...]) -> None:
-        found = await self.read(lambda house: house.spleen.many(ids))
+        try:
+            found = await self.read(lambda house: house.spleen.many(ids))
+        except ImmunosError:
+            return  # the monitor shows what is wrong with the database
         now = now_ms()
         self.table.put({number: issue_cells(issue, now) for number, issue in found.items()})
 
@@ -248,9 +253,10 @@ class SpleenScreen(TabScreen):
             else f" by {self._sort}{' reversed' if self._reversed else ''} "
         )
         shown: list[Piece] = [(" / ", "accent"), (self._query or "everything", "text"), (order, "muted")]
-        if self._problem:
-            shown.append((f"  {self._problem}", "critical"))
-        self.query_one("#filter-line", LineWidget).show(shown, [(count, "muted")])
+        editing = self.query_one("#filter-row").has_class("-editing")
+        self.query_one("#filter-line", LineWidget).show([] if editing else shown, [(count, "muted")])
+        self.query_one("#filter-problem", LineWidget).show([(f"   {self._problem}", "critical")])
+        self.set_class(bool(self._problem), "-problem")
 
     @on(RowTable.Marked)
     def marks_changed(self) -> None:
@@ -260,25 +266,19 @@ class SpleenScreen(TabScreen):
         """The issues that a step is for."""
         return self.table.chosen()
 
+    def on_resize(self) -> None:
+        self._show_posture()
+        self.call_after_refresh(self.load_detail)
+
     def select_soon(self, number: int) -> None:
         """Put the cursor on an issue once the list has it."""
         self._wanted = number
 
     # Keys ---------------------------------------------------------------------------------
 
-    STEPS = {
-        "ack": (lambda spleen, ids: spleen.acknowledge(ids, skip=len(ids) > 1), "acknowledged"),
-        "mine": (lambda spleen, ids: spleen.assign(ids, "me", skip=len(ids) > 1), "yours"),
-        "reopen": (lambda spleen, ids: spleen.reopen(ids, skip=len(ids) > 1), "reopened"),
-        "up": (lambda spleen, ids: spleen.step_priority(ids, 1), "one priority up"),
-        "down": (lambda spleen, ids: spleen.step_priority(ids, -1), "one priority down"),
-        "escalate": (lambda spleen, ids: spleen.edit(ids, {"priority": "critical"}, skip=True), "critical"),
-    }
-
     @work(group="step")
     async def action_step(self, name: str) -> None:
-        step, verb = self.STEPS[name]
-        await self.triage.change(step, verb)
+        await self.attempt(self.triage.step(name))
 
     @work(group="step")
     async def action_ask(self, name: str) -> None:
@@ -292,13 +292,13 @@ class SpleenScreen(TabScreen):
             "undo": self.triage.undo,
             "redo": lambda: self.triage.undo(redo=True),
         }
-        await asks[name]()
+        await self.attempt(asks[name]())
 
     @work(group="step")
     async def action_scan(self) -> None:
         from immunos_tui.screens.intake import ask_scan  # noqa: PLC0415 - only when a scan is asked for
 
-        await ask_scan(self)
+        await self.attempt(ask_scan(self))
 
     def action_sort(self) -> None:
         self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
@@ -314,6 +314,7 @@ class SpleenScreen(TabScreen):
         field.value = self._query + (" " if self._query and not self._query.endswith(" ") else "")
         field.cursor_position = len(field.value)
         field.focus()
+        self._show_filter()
 
     @on(Input.Changed, "#filter-input")
     def filter_typed(self, event: Input.Changed) -> None:
@@ -326,6 +327,10 @@ class SpleenScreen(TabScreen):
         self._use_filter(event.value)
         self._leave_filter()
 
+    @on(LineInput.Left)
+    def filter_left(self) -> None:
+        self._leave_filter()
+
     def _use_filter(self, text: str) -> None:
         if text.strip() != self._query:
             self._query = text.strip()
@@ -335,10 +340,15 @@ class SpleenScreen(TabScreen):
         if self._pause:
             self._pause.stop()
         self.query_one("#filter-row").remove_class("-editing")
-        self.table.focus()
+        self._show_filter()
+        self._focus_pane()
 
     def action_zoom(self) -> None:
         self.toggle_class("-zoom")
+        self._focus_pane()
+        self.call_after_refresh(self.load_detail)
+
+    def _focus_pane(self) -> None:
         (self.query_one("#detail") if self.has_class("-zoom") else self.table).focus()
 
     @on(RowTable.Opened)
@@ -356,11 +366,11 @@ class SpleenScreen(TabScreen):
             self._leave_filter()
         elif self.table.clear_marks():
             return
-        elif self.has_class("-zoom"):
-            self.action_zoom()
         elif self._query != self.app.settings.spleen.filter:
             self._query = self.app.settings.spleen.filter
             self.load()
+        elif self.has_class("-zoom"):
+            self.action_zoom()
 
 
 TAB_SCREEN = SpleenScreen

@@ -118,14 +118,17 @@ class ThymusScreen(TabScreen):
             rule.set_title("")
             return view.set_lines([])
         rule.set_title(f"Job {job.id}, {'waiting' if job.state is JobState.QUEUED else job.state}")
-        log = await self.read(lambda house: house.thymus.log(job.id))
+        try:
+            log = await self.read(lambda house: house.thymus.log(job.id))
+        except OSError as error:
+            log = f"The log cannot be read: {error.strerror}."
         return view.set_lines(job_lines(job, log, self.app.palette))
 
     @work(group="step")
     async def action_new(self) -> None:
         from immunos_tui.screens.intake import ask_training  # noqa: PLC0415 - only when the form opens
 
-        await ask_training(self)
+        await self.attempt(ask_training(self))
 
     @work(group="step")
     async def action_cancel_job(self) -> None:

@@ -21,8 +21,11 @@ POLL = 0.2
 async def offer_tour(app: ImmunosApp) -> None:
     """Offer the tour where nothing has been done yet, and go through it if it is taken."""
     screen = app.screen
-    if not isinstance(screen, TabScreen) or not await screen.read(tour.is_untouched):
-        return
+    try:
+        if not isinstance(screen, TabScreen) or not await screen.read(tour.is_untouched):
+            return
+    except ImmunosError as error:
+        return app.complain(error)
     choices = (Choice("t", "take the tour", "tour"), Choice("n", "look around without it", ""))
     if not await app.push_screen_wait(KeyMenu("Welcome", choices, tour.OFFER)):
         return

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 
-from immunos_tui.model.errors import ImmunosError
 from immunos_tui.model.issue import Issue, Priority, VerdictKind
-from immunos_tui.model.text import clean, cut
+from immunos_tui.model.text import clean
 from immunos_tui.screens.dialogs import Choice, Field, Form, KeyMenu, ListSuggester, Prompt, confirm
 from immunos_tui.services.spleen import Change, Spleen, first_error
 
@@ -22,24 +22,39 @@ VERDICTS = (
     Choice("u", "duplicate: of another issue", "duplicate"),
 )
 
+STEPS: dict[str, tuple[Callable[[Spleen, Sequence[int]], Change], str]] = {
+    "ack": (lambda spleen, ids: spleen.acknowledge(ids, skip=len(ids) > 1), "acknowledged"),
+    "mine": (lambda spleen, ids: spleen.assign(ids, "me", skip=len(ids) > 1), "yours"),
+    "reopen": (lambda spleen, ids: spleen.reopen(ids, skip=len(ids) > 1), "reopened"),
+    "up": (lambda spleen, ids: spleen.step_priority(ids, 1), "one priority up"),
+    "down": (lambda spleen, ids: spleen.step_priority(ids, -1), "one priority down"),
+    "escalate": (lambda spleen, ids: spleen.edit(ids, {"priority": "critical"}, skip=True), "critical"),
+}
+"""Steps that ask nothing, with the words for what they did."""
+
 
 class Triage:
-    """Carries out triage for the Spleen screen: on the marked issues, or on the one under the cursor."""
+    """Carries out triage for the Spleen screen: on the marked issues, or on the one under the cursor.
+
+    Its steps raise ``ImmunosError``; the screen says it.
+    """
 
     def __init__(self, screen: SpleenScreen) -> None:
         self._screen = screen
+        self._draft = ""
 
-    async def change(self, step: Callable[[Spleen, Sequence[int]], Change], verb: str) -> None:
-        """Apply a step to what is chosen; several are counted and listed first."""
+    def _chosen(self) -> tuple[int, ...]:
+        """What a step is for, as it is before any dialog opens: the list may move below it."""
         ids = self._screen.chosen()
         if not ids:
-            return self._say("There is no issue under the cursor.")
+            self._say("There is no issue under the cursor.")
+        return ids
+
+    async def change(self, ids: Sequence[int], step: Callable[[Spleen, Sequence[int]], Change], verb: str) -> None:
+        """Apply a step to issues; several are counted and listed first."""
         if len(ids) > 1 and not await self._agreed(ids, verb):
             return None
-        try:
-            done = await self._screen.write(lambda house: step(house.spleen, ids))
-        except ImmunosError as error:
-            return self._screen.app.complain(error)
+        done = await self._screen.write(lambda house: step(house.spleen, ids))
         if not done.issues:
             return self._say(first_error(done))
         self._screen.table.clear_marks()
@@ -58,13 +73,20 @@ class Triage:
         return lines + ([f"and {len(ids) - 5} more"] if len(ids) > 5 else [])
 
     def _say(self, text: str) -> None:
-        self._screen.app.notify(cut(text, 300), markup=False, timeout=3)
+        self._screen.app.notify(clean(text, 300), markup=False, timeout=3)
 
-    async def verdict(self, *, then_resolve: bool = False) -> None:
+    async def step(self, name: str) -> None:
+        """A step that asks nothing."""
+        if ids := self._chosen():
+            await self.change(ids, *STEPS[name])
+
+    async def verdict(self) -> None:
         """Ask what the chosen issues were."""
-        ids = self._screen.chosen()
-        if not ids:
-            return self._say("There is no issue under the cursor.")
+        ids = self._chosen()
+        if ids:
+            await self._verdict(ids, then_resolve=False)
+
+    async def _verdict(self, ids: Sequence[int], *, then_resolve: bool) -> None:
         title = f"Verdict on {'#' + str(ids[0]) if len(ids) == 1 else str(len(ids)) + ' issues'}"
         about = await self.about(ids)
         if then_resolve:
@@ -78,10 +100,7 @@ class Triage:
         return await self._give(ids, VerdictKind(kind), of)
 
     async def _give(self, ids: Sequence[int], kind: VerdictKind, of: int | None) -> None:
-        try:
-            done = await self._screen.write(lambda house: house.spleen.verdict(ids, kind, of=of, skip=len(ids) > 1))
-        except ImmunosError as error:
-            return self._screen.app.complain(error)
+        done = await self._screen.write(lambda house: house.spleen.verdict(ids, kind, of=of, skip=len(ids) > 1))
         self._screen.table.clear_marks()
         word = str(kind).replace("_", " ")
         if not done.issues:
@@ -93,22 +112,29 @@ class Triage:
         answer = await self._screen.app.push_screen_wait(
             Prompt("Duplicate of which issue?", ["Its number, such as 12."])
         )
-        text = (answer or "").strip().lstrip("#")
-        if answer is not None and not text.isdigit():
+        if answer is None:
+            return None
+        found = re.fullmatch(r"#?([0-9]{1,18})", answer.strip())
+        if not found:
             self._say("That is no number of an issue.")
-        return int(text) if text.isdigit() else None
+        return int(found[1]) if found else None
 
     async def resolve(self) -> None:
         """Resolve what is chosen, asking for a verdict where one is needed."""
-        ids = self._screen.chosen()
+        ids = self._chosen()
+        if not ids:
+            return None
         found = await self._screen.read(lambda house: house.spleen.many(ids))
         if any(issue.from_detections and issue.verdict is None and issue.is_open for issue in found.values()):
-            return await self.verdict(then_resolve=True)
-        return await self.change(lambda spleen, chosen: spleen.resolve(chosen, skip=len(chosen) > 1), "resolved")
+            return await self._verdict(ids, then_resolve=True)
+        return await self.change(ids, lambda spleen, chosen: spleen.resolve(chosen, skip=len(chosen) > 1), "resolved")
 
     async def assign(self) -> None:
+        ids = self._chosen()
+        if not ids:
+            return
         owners = await self._screen.read(lambda house: house.spleen.owners())
-        about = await self.about(self._screen.chosen())
+        about = await self.about(ids)
         names = ListSuggester(["me", *owners])
         answer = await self._screen.app.push_screen_wait(
             Prompt("Assign to whom? (empty hands it back)", about, suggester=names)
@@ -116,19 +142,25 @@ class Triage:
         if answer is not None:
             owner = answer.strip() or None
             verb = f"assigned to {owner}" if owner else "handed back"
-            await self.change(lambda spleen, ids: spleen.assign(ids, owner, skip=len(ids) > 1), verb)
+            await self.change(ids, lambda spleen, chosen: spleen.assign(chosen, owner, skip=len(chosen) > 1), verb)
 
     async def comment(self) -> None:
-        about = await self.about(self._screen.chosen())
-        answer = await self._screen.app.push_screen_wait(Prompt("Comment", about))
+        ids = self._chosen()
+        if not ids:
+            return
+        answer = await self._screen.app.push_screen_wait(Prompt("Comment", await self.about(ids), self._draft))
         if answer and answer.strip():
-            await self.change(lambda spleen, ids: spleen.comment(ids, answer), "comment added")
+            self._draft = answer  # offered again where it could not be stored
+            await self.change(ids, lambda spleen, chosen: spleen.comment(chosen, answer), "comment added")
+            self._draft = ""
 
     async def label(self) -> None:
-        about = await self.about(self._screen.chosen())
-        answer = await self._screen.app.push_screen_wait(Prompt("Label (again takes it away)", about))
+        ids = self._chosen()
+        if not ids:
+            return
+        answer = await self._screen.app.push_screen_wait(Prompt("Label (again takes it away)", await self.about(ids)))
         if answer and answer.strip():
-            await self.change(lambda spleen, ids: spleen.tag(ids, answer), f"label {answer.strip()}")
+            await self.change(ids, lambda spleen, chosen: spleen.tag(chosen, answer), f"label {answer.strip()}")
 
     async def new_issue(self) -> None:
         fields = (
@@ -138,28 +170,21 @@ class Triage:
             Field("owner", "Owner", about="me, a name, or empty"),
             Field("tags", "Labels", about="separated by spaces"),
         )
-        values = await self._screen.app.push_screen_wait(Form("New issue", fields))
-        if values is None:
-            return
+        await self._screen.app.push_screen_wait(Form("New issue", fields, take=self._make))
+
+    async def _make(self, values: dict[str, str]) -> None:
         owner = values["owner"] or None
-        try:
-            made = await self._screen.write(
-                lambda house: house.spleen.new(
-                    values["title"],
-                    body=values["body"],
-                    priority=values["priority"] or "medium",
-                    owner=house.me if owner == "me" else owner,
-                    tags=values["tags"].split(),
-                )
+        made = await self._screen.write(
+            lambda house: house.spleen.new(
+                values["title"],
+                body=values["body"],
+                priority=values["priority"] or "medium",
+                owner=house.me if owner == "me" else owner,
+                tags=values["tags"].split(),
             )
-        except ImmunosError as error:
-            return self._screen.app.complain(error)
+        )
         self._screen.select_soon(made.id)
         self._say(f"#{made.id} made.")
 
     async def undo(self, *, redo: bool = False) -> None:
-        try:
-            said = await self._screen.write(lambda house: house.spleen.redo() if redo else house.spleen.undo())
-        except ImmunosError as error:
-            return self._screen.app.complain(error)
-        return self._say(said)
+        self._say(await self._screen.write(lambda house: house.spleen.redo() if redo else house.spleen.undo()))

@@ -40,6 +40,7 @@ class Findings:
         self._source = source
         self._room = room
         self._seen: dict[str, int] = {}
+        self._prints: dict[tuple[int, int], str] = {}
         reference = detector.calibration.reference
         self._alert = float(reference[min(len(reference) - 1, int(0.99 * len(reference)))])
         self._by_line = agent.pipeline in TEXT_PIPELINES
@@ -63,8 +64,11 @@ class Findings:
         if self._by_line:
             place = batch.origins[row].split(":")[0] if batch.origins else self._source
             return line_fingerprint(self._agent.name, place, normalise(self._text(batch, row)))
-        feature = self._detector.features[int(judged.leading[row])]
-        return table_fingerprint(self._agent.domain, self._agent.name, feature, DIRECTIONS[int(judged.direction[row])])
+        place = (int(judged.leading[row]), int(judged.direction[row]))
+        if place not in self._prints:
+            feature, side = self._detector.features[place[0]], DIRECTIONS[place[1]]
+            self._prints[place] = table_fingerprint(self._agent.domain, self._agent.name, feature, side)
+        return self._prints[place]
 
     def _text(self, batch: Batch, row: int) -> str:
         """The line itself: the text column where the detector has one, else the raw row."""

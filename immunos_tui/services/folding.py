@@ -77,7 +77,7 @@ class Folding:
         known = issues.by_fingerprints(tx.db, groups)
         targets = {}
         for fingerprint, items in groups.items():
-            worst = max(items, key=lambda item: (bool(item.title), Priority(item.priority).rank, item.score))
+            worst = max(items, key=_weight)
             issue = known.get(fingerprint)
             if issue is None:
                 targets[fingerprint] = self._make(tx, worst, len(items))
@@ -140,6 +140,14 @@ class Folding:
         """Whether one more explanation of this fingerprint could still be kept; counts it in ``seen``."""
         seen[fingerprint] = seen.get(fingerprint, 0) + 1
         return seen[fingerprint] <= self._keep
+
+
+RANKS = {priority.value: priority.rank for priority in Priority}
+
+
+def _weight(item: Detection) -> tuple[bool, int, float]:
+    """What makes a detection the one that its issue is named after."""
+    return bool(item.title), RANKS[item.priority], item.score
 
 
 def _follow(tx: Transaction, issue: Issue) -> Issue:

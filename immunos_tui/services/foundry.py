@@ -17,11 +17,11 @@ from immunos_tui.store import Store, agents
 
 def templates(folder: Path | None = None) -> list[Template]:
     """The templates that ship with the program, by name."""
-    names = {part.name for part in fields(Template)}
+    names = [part.name for part in fields(Template)]
     found = []
     for file in sorted((folder or resource("templates")).glob("*.toml")):
         body = tomllib.loads(file.read_text(encoding="utf-8"))
-        found.append(Template(**{name: body[name] for name in names}))
+        found.append(Template(**{name: body[name] for name in names if name in body}))
     return found
 
 

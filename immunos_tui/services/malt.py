@@ -33,6 +33,9 @@ from immunos_tui.store import Store, detections
 
 Progress = Callable[[str, float, str], None]
 
+UNJUDGED = "unjudged"
+"""The result of every row where the agent may not judge."""
+
 BATCH_ROWS = 8192
 """Rows of a batch: one BLAS call and one transaction."""
 
@@ -58,6 +61,8 @@ class ScanReport:
     issues_touched: int = 0
     drift: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    refused: str = ""
+    """Why no verdicts were given, only a ranking."""
 
     @property
     def rows_per_second(self) -> float:
@@ -123,13 +128,15 @@ class Malt:
         digest = sha256_file(source, _hashing(tell))
         report = ScanReport(agent_name, version.number, str(source), digest)
         folding = Folding(self._store, self._settings.spleen, agent, version)
+        if version.refusal:
+            report.refused, record = f"{agent.name} {version.refusal}.", False
         source_id = folding.open_source(digest, str(source), _size(source)) if record else 0
         watch = DriftWatch(detector.meta.get("reference_rows", 0))
         findings = Findings(detector, agent, str(source), folding.room)
         with _scores(scores_path) as scores:
             for batch, judged in self._judged(detector, agent, source, watch, report, tell):
                 if scores:
-                    _write_scores(scores, batch.first_row, judged)
+                    _write_scores(scores, batch.first_row, judged, ranked_only=bool(report.refused))
                 if record:
                     found = findings.of(batch, judged)
                     folding.ingest(source_id, found, batch.first_row, batch.first_row + batch.rows - 1)
@@ -158,7 +165,7 @@ class Malt:
             report.problems = list(batches.problems)
         if not report.rows:
             raise DataError(f"{clean(source)} has no rows to scan.", "Check that it is the right file.")
-        report.counts = dict(counts)
+        report.counts = {UNJUDGED: report.rows} if report.refused else dict(counts)
 
     def _finish(self, version: AgentVersion, source_id: int, report: ScanReport, folding: Folding) -> None:
         with self._store.write() as tx:
@@ -234,8 +241,8 @@ def _scores(path: str | Path | None) -> Iterator[TextIO | None]:
         draft.unlink(missing_ok=True)
 
 
-def _write_scores(file: TextIO, first: int, judged: Judgement) -> None:
-    names = Judgement.RESULTS
+def _write_scores(file: TextIO, first: int, judged: Judgement, *, ranked_only: bool) -> None:
+    names = (UNJUDGED,) * len(Judgement.RESULTS) if ranked_only else Judgement.RESULTS
     rows = zip(
         range(first, first + len(judged)), judged.score.tolist(), judged.p.tolist(), judged.result.tolist(), strict=True
     )

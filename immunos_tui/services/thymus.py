@@ -7,6 +7,7 @@ dropped line ends nothing, and a killed process shows: its row says running and 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import signal
 import stat
@@ -250,8 +251,6 @@ class Thymus:
                 )
             return None
         private_dir(self._paths.jobs)
-        threads = str(self._settings.threads)
-        names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
         log = os.open(self.log_path(job.id), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         try:
             return subprocess.Popen(  # noqa: S603 - this program, with a number
@@ -260,10 +259,35 @@ class Thymus:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env={**os.environ, **dict.fromkeys(names, threads)},
+                env=self._environment(),
             )
         finally:
             os.close(log)
+
+    def _environment(self) -> dict[str, str]:
+        """A job's environment: the same number of linear algebra threads makes the same numbers."""
+        names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+        return {**os.environ, **dict.fromkeys(names, str(self._settings.threads))}
+
+    def reproduce(self, job_id: int) -> dict[str, Any]:
+        """Train again what a job trained, in a process like its own, and compare the artifacts' hashes.
+
+        Raises:
+            UsageError: the job is not a training that is done.
+            ImmunosError: training it again failed, or the dataset is not the one that it was.
+        """
+        job = self.get(job_id)
+        if job.kind is not JobKind.TRAIN or job.state is not JobState.DONE:
+            raise UsageError(f"Job {job_id} is no training that is done.", "`immunos-tui thymus list` shows those that are.")
+        command = [sys.executable, "-P", "-m", "immunos_tui.services.reproduction", str(job_id)]
+        done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL, env=self._environment())  # noqa: S603
+        try:
+            body: dict[str, Any] = json.loads(done.stdout)
+        except ValueError as error:
+            raise ImmunosError(f"Training job {job_id} again failed.", done.stderr.decode("utf-8", "replace")[-300:]) from error
+        if "error" in body:
+            raise ImmunosError(body["error"], body["hint"])
+        return body
 
     def wait(self, job_id: int, timeout: float | None = None) -> Job:
         """Wait until a job has ended.
@@ -295,7 +319,7 @@ def check_source(path: str | Path, *, folder: bool = False) -> Path:
         NotFoundError: nothing is there.
         DataError: it is a folder, a FIFO, a device, or may not be read.
     """
-    found = Path(path).expanduser()
+    found = Path(os.path.expanduser(path))  # unlike Path.expanduser, leaves the home of nobody as it is
     found = found if found.is_absolute() else Path.cwd() / found
     shown = clean(found)
     try:

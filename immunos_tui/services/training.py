@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from immunos_tui import __version__
 from immunos_tui.immune.artifact import read_manifest
-from immunos_tui.immune.dataset import read_dataset
-from immunos_tui.immune.training import train
+from immunos_tui.immune.dataset import Dataset, read_dataset
+from immunos_tui.immune.training import TrainingResult, train
+from immunos_tui.model.agent import Agent
+from immunos_tui.model.errors import DataError, NotFoundError
 from immunos_tui.model.job import Job
 from immunos_tui.services.foundry import Foundry
 
@@ -32,9 +36,7 @@ def train_agent(
         progress=progress,
     )
     rows(dataset.rows)
-    trained = train(
-        dataset, preset=spec["preset"], seed=spec["seed"], pipeline=agent.pipeline, role=agent.role, progress=progress
-    )
+    trained = _train(spec, agent, dataset, progress)
     progress("save", 0.0, "")
     name = f"{agent.name}/job-{job.id}"
     (foundry.artifacts / agent.name).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -71,4 +73,44 @@ def train_agent(
         "in_service": version.state == "in_service",
         "metrics": trained.metrics,
         "summary": trained.detector.summary,
+    }
+
+
+def _train(
+    spec: Mapping[str, Any], agent: Agent, dataset: Dataset, progress: Callable[[str, float, str], None] | None
+) -> TrainingResult:
+    return train(
+        dataset, preset=spec["preset"], seed=spec["seed"], pipeline=agent.pipeline, role=agent.role, progress=progress
+    )
+
+
+def reproduce(foundry: Foundry, job: Job) -> dict[str, Any]:
+    """Carry out a training again without keeping it, and compare the artifact's sha256 with the recorded one.
+
+    Raises:
+        DataError: the dataset is not the one that the job read.
+        NotFoundError: the version that the job made is gone.
+    """
+    spec, agent = job.spec, foundry.get(job.agent)
+    version = next((item for item in foundry.versions(job.agent) if item.job_id == job.id), None)
+    if version is None:
+        raise NotFoundError(f"The version that job {job.id} made is gone.")
+    dataset = read_dataset(
+        job.path, label=spec["label"], self_value=spec["self"], drop=spec["drop"], pipeline=agent.pipeline
+    )
+    if dataset.sha256 != version.dataset_sha256:
+        raise DataError(
+            f"{job.path} is not the dataset that job {job.id} read: its sha256 differs.", "Bring the old file back."
+        )
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "again"
+        _train(spec, agent, dataset, None).detector.save(path)
+        digest = read_manifest(path)["npz_sha256"]
+    return {
+        "job": job.id,
+        "agent": job.agent,
+        "version": version.number,
+        "recorded": version.sha256,
+        "again": digest,
+        "same": digest == version.sha256,
     }

@@ -2,7 +2,7 @@
 
 It relies on these names of Textual 8.2.8 that are not public, and a test asserts that they exist:
 ``LinuxDriver._file``, ``_auto_restart``, ``_must_signal_resume``, ``_in_band_window_resize``,
-``_get_terminal_size``, ``_sigtstp_application``, ``_sigcont_application``, ``Driver._app`` and ``_loop``.
+``_get_terminal_size``, ``_sigtstp_application``, ``_sigcont_application``, ``Driver._app``, ``_loop``, ``_mouse``.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ BACKGROUND_CHECK = 0.3
 _PIECES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[^\x1b]*|[^\x1b]+")
 """A control sequence, or text up to the next escape: what is lost where the parser fails."""
 
+_POINTER = "\x1b]22;"
+_ARROW = "\x1b]22;default\x07"
+"""The mouse pointer's shape in terminals that let a program set it, and the one they begin with."""
+
 
 class TerminalDriver(LinuxDriver):
     """Draws on standard output and reads standard input; made by ``driver_class`` below."""
@@ -55,6 +59,7 @@ class TerminalDriver(LinuxDriver):
         self.output = TerminalOutput(1, ascii_only=self.environment.ascii_only, on_lost=self.lifelines.lose_terminal)
         self._file = cast("TextIOWrapper", self.output)
         self.is_painting = False
+        self._pointer = _ARROW
         self._stopping = False
         self._stop_read = self._stop_write = -1
         self._pending_resize: events.Resize | None = None
@@ -69,8 +74,16 @@ class TerminalDriver(LinuxDriver):
 
     def write(self, data: str) -> None:
         """Queue ``data`` for the terminal; dropped while the terminal is not ours."""
+        if data.startswith(_POINTER) and not self._changes_pointer(data):
+            return
         if self.is_painting and not self.output.lost:
             super().write(data)
+
+    def _changes_pointer(self, sequence: str) -> bool:
+        """Textual repeats the pointer's shape with every screen it makes, also where no mouse is in use."""
+        changes = self._mouse and sequence != self._pointer
+        self._pointer = sequence
+        return changes
 
     def start_application_mode(self) -> None:
         """Take the terminal; waits, stopped, while it belongs to another job of the shell."""
@@ -86,7 +99,8 @@ class TerminalDriver(LinuxDriver):
         if not self.is_painting:
             return
         super().stop_application_mode()
-        super().write(AFTERWARDS)
+        self.write(AFTERWARDS)
+        self.write(_ARROW)
         self.is_painting = False
 
     def emergency(self) -> None:

@@ -41,7 +41,7 @@ def run_app(app: CrashSafeApp, environment: TerminalEnvironment, crash_log: Path
         try:
             app.run(mouse=environment.mouse)
             crash = app.crash
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the terminal comes first
             crash = error
         finally:
             if held := driver():

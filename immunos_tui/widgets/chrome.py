@@ -12,7 +12,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from immunos_tui.model.text import cut
+from immunos_tui.model.posture import Posture
+from immunos_tui.model.text import clean, cut
 from immunos_tui.widgets.palette import Palette
 
 Piece = tuple[str, str]
@@ -31,8 +32,9 @@ class LineWidget(Widget):
 
     def show(self, pieces: Sequence[Piece], right: Sequence[Piece] = ()) -> None:
         """Show other pieces."""
-        if (tuple(pieces), tuple(right)) != (self.pieces, self.right):
-            self.pieces, self.right = tuple(pieces), tuple(right)
+        shown = tuple((clean(text), style) for text, style in pieces), tuple((clean(text), style) for text, style in right)
+        if shown != (self.pieces, self.right):
+            self.pieces, self.right = shown
             self.refresh()
 
     @property
@@ -133,11 +135,28 @@ def _width(hint: tuple[str, str]) -> int:
     return cell_len(hint[0]) + cell_len(hint[1]) + 3
 
 
+class PostureLine(LineWidget):
+    """All that is left of a tab where the terminal is too small for it: how many issues are open, by urgency."""
+
+    def __init__(self) -> None:
+        super().__init__(id="smallest")
+
+    def set_posture(self, now: Posture) -> None:
+        pieces: list[Piece] = [(f" {now.open} open ", "strong")]
+        pieces += [(f"{count} {name} ", name) for name, count in (("critical", now.critical), ("high", now.high)) if count]
+        self.show([*pieces, (" enlarge the terminal to see more", "muted")])
+
+
 class RuleLine(LineWidget):
     """A thin rule with a title; it separates panes without a box."""
 
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._titled = ("", "", "title")
+
     def set_title(self, title: str, note: str = "", style: str = "title") -> None:
-        width = self.size.width or 80
+        self._titled = (title, note, style)
+        width, title = self.size.width or 80, clean(title)
         head: list[Piece] = [("── ", "rule")] if title else []
         shown = cut(title, max(4, width - 6))
         if title:
@@ -153,5 +172,5 @@ class RuleLine(LineWidget):
             ]
         )
 
-    def on_mount(self) -> None:
-        self.set_title("")
+    def on_resize(self) -> None:
+        self.set_title(*self._titled)

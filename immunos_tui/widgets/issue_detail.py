@@ -175,5 +175,5 @@ def _history(row: Activity, palette: Palette) -> Text:
 
 def _value(value: Any) -> str:
     return (
-        "nothing" if value is None else " ".join(map(str, value)) if isinstance(value, list) else cut(clean(value), 40)
+        "nothing" if value is None else clean(" ".join(map(str, value)), 120) if isinstance(value, list) else cut(clean(value), 40)
     )

@@ -12,6 +12,7 @@ from immunos_tui.model.job import Job, JobKind, JobState, seconds_left
 from immunos_tui.model.text import clean, cut_middle
 from immunos_tui.model.when import ago, clock, many, span
 from immunos_tui.widgets.palette import Palette, gauge
+from immunos_tui.widgets.plot import pair_of_curves
 from immunos_tui.widgets.table import Cell, Column
 
 JOB_COLUMNS = (
@@ -146,6 +147,11 @@ def _result_lines(job: Job, palette: Palette) -> list[Text]:
         lines.append(
             Text(f"At the {level['alpha']:.0%} level {level['fpr']:.1%} of self is flagged{tpr}", style=palette.text)
         )
+    if metrics.get("roc"):
+        share = "flagged of self, by level asked for"
+        lines += pair_of_curves(("finds, by share of self flagged", metrics["roc"]), (share, metrics.get("calibration", ())), palette)
+    if result.get("refused"):
+        lines.append(Text(clean(result["refused"]), style=palette.critical))
     drift = result.get("drift") or {}
     if isinstance(drift, Mapping) and drift.get("sentence"):
         lines.append(

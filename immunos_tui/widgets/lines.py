@@ -46,7 +46,7 @@ class LinesView(ScrollView, can_focus=True):
     def set_lines(self, lines: Sequence[Text], *, keep_scroll: bool = True) -> None:
         """Show other lines. Nothing is repainted where they are the same."""
         fresh = tuple(lines)
-        if fresh == self._source and all(a.spans == b.spans for a, b in zip(fresh, self._source, strict=True)):
+        if fresh == self._source and all(a.spans == b.spans and a.style == b.style for a, b in zip(fresh, self._source, strict=True)):
             return
         self._source = fresh
         self._wrapped_to = 0

@@ -7,6 +7,7 @@ from rich.style import Style
 from rich.text import Text
 from rich.theme import Theme
 
+from immunos_tui.model.text import clean
 from immunos_tui.widgets.palette import Palette
 
 RENDER_LIMIT = 60_000
@@ -32,7 +33,8 @@ def markdown_lines(source: str, width: int, palette: Palette) -> list[Text]:
     )
     page = Markdown(source, code_theme="ansi_dark", hyperlinks=False, inline_code_theme="ansi_dark")
     rendered = console.render_lines(page, console.options.update(width=width), pad=False)
-    return [Text.assemble(*((segment.text, segment.style or Style()) for segment in line)) for line in rendered]
+    # Cleaned once more: an entity such as &#x202e; has become its character only now.
+    return [Text.assemble(*((clean(segment.text), segment.style or Style()) for segment in line)) for line in rendered]
 
 
 def _theme(palette: Palette) -> Theme:

@@ -239,13 +239,14 @@ class RowTable(ScrollView, can_focus=True):
         if not self._markable or not self.keys:
             return
         if self._anchor is None:
-            self._anchor = self.cursor
+            self._anchor = self.key
             self._mark_span()
         else:
             self._anchor = None
 
     def _mark_span(self) -> None:
-        low, high = sorted((self._anchor or 0, self.cursor))
+        start = self.keys.index(self._anchor) if self._anchor in self.keys else self.cursor
+        low, high = sorted((start, self.cursor))
         self.marks = self.marks | frozenset(self.keys[low : high + 1])
         self.refresh()
         self.post_message(self.Marked(self))

@@ -135,7 +135,7 @@ def test_an_evaluation(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert body == {"schema_version": 1, **FIGURES}
     assert asked == [("net-1", "flows.csv", "label", "normal", ["a", "b", "c"])]
     text = cli(*words).out
-    assert "0.9512  (95 %: 0.9400 to 0.9600)" in text
+    assert "0.9512 (95 %: 0.9400 to 0.9600)" in text
     assert "0.6000, accuracy without any detector" in text
     assert "about 1 of 60 would be flagged; 30 were \\x1b[2J" in text
 

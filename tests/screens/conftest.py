@@ -14,7 +14,6 @@ from tests.screens.driving import house_of
 def _one_operator(monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator is op1 on lab-07."""
     monkeypatch.setattr("immunos_tui.services.house.who", lambda _environ: ("op1", "op1"))
-    monkeypatch.setattr("socket.gethostname", lambda: "lab-07.example")
 
 
 @pytest.fixture

@@ -101,10 +101,14 @@ async def open_app(
     given = {"ui.start_tab": tab, "ollama.url": "http://127.0.0.1:9", **(flags or {})}
     paths = find_paths()
     app = ImmunosApp(paths, load_settings(paths, flags=given))
+    app.host_name = "lab-07"
     async with app.run_test(size=size, notifications=True) as pilot:
         driver = Driver(app, pilot)
         await driver.until(lambda: app.screen_stack and app.screen_stack[0].is_mounted, "the first screen")
         yield driver
+        app.exit(0)  # as q does, so that the app winds up in its own task
+        while app.is_running:
+            await asyncio.sleep(0.01)
 
 
 def house_of(actor: str = "op1", *, origin: str = "cli", clock: Callable[[], int] | None = None) -> House:
@@ -121,3 +125,12 @@ def house_of(actor: str = "op1", *, origin: str = "cli", clock: Callable[[], int
 def sample(name: str) -> Path:
     """A file that ships with the program."""
     return Path(__file__).parents[2] / "data" / "samples" / name
+
+
+async def go_to(on: Driver, number: int) -> None:
+    """Put the cursor on a row with the keys that an operator has for it."""
+    await on.until(lambda: number in on.table.keys, f"row {number}")
+    await on.press("g")
+    for _ in range(on.table.keys.index(number)):
+        await on.press("j")
+    await on.until(lambda: on.table.key == number, f"the cursor on {number}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,9 +12,13 @@ from typing import Any
 
 import pytest
 
+from immunos_tui.services.house import House
 from tests.terminal.ptyapp import PtyProgram
 
 ROOT = Path(__file__).resolve().parents[2]
+DAY_OLD = 5 * 86_400_000
+"""Milliseconds: ages of a day or more are shown in days, and change once a day."""
+
 REAL = [sys.executable, "-m", "immunos_tui"]
 Start = Callable[..., PtyProgram]
 
@@ -27,7 +32,7 @@ def terminal_env(tmp_path: Path) -> dict[str, str]:
         "TERM": "xterm-256color",
         "HOME": str(tmp_path),
         "PYTHONPATH": str(ROOT),
-        "IMMUNOS_BASE_PATH": str(tmp_path),
+        "IMMUNOS_BASE_PATH": str(tmp_path / "base"),
         "IMMUNOS_OLLAMA_URL": "http://127.0.0.1:9",
     }
 
@@ -59,6 +64,27 @@ def fault(start: Start, fault_command: list[str]) -> Callable[..., PtyProgram]:
     def begin(*arguments: str, **options: Any) -> PtyProgram:
         program = start([*fault_command, *arguments], **options)
         program.wait_for("press 0")
+        return program
+
+    return begin
+
+
+@pytest.fixture
+def triage(house: House) -> int:
+    """A house with day-old issues, on which nobody is offered the tour; their number."""
+    house.store.clock = lambda: int(time.time() * 1000) - DAY_OLD
+    for number in range(30):
+        house.spleen.new(f"issue number {number} é", priority="high")
+    return 30
+
+
+@pytest.fixture
+def real(start: Start, triage: int) -> Callable[..., PtyProgram]:
+    """The real program on Spleen with issues, started and painted: ``real(*arguments, size=..., env=...)``."""
+
+    def begin(*arguments: str, **options: Any) -> PtyProgram:
+        program = start(real_command("--tab", "spleen", *arguments), **options)
+        program.wait_for(lambda lines: sum("issue number" in line for line in lines) > 0)
         return program
 
     return begin

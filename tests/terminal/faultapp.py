@@ -69,7 +69,9 @@ def main() -> None:
             self.show(f"pasted {len(event.text)}")
 
         def show(self, what: str) -> None:
-            self.query_one("#frame", Static).update(f"press {self.presses} {self.extent} {what} resizes {self.resizes}.")
+            self.query_one("#frame", Static).update(
+                f"press {self.presses} {self.extent} {what} resizes {self.resizes}."
+            )
 
         def action_down(self) -> None:
             self.presses += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -41,7 +42,7 @@ TERMINAL_BYTES = st.lists(PIECES | st.binary(max_size=4), max_size=20).map(b"".j
 def test_decoding_does_not_depend_on_how_the_bytes_arrive(data: bytes, cuts: list[int]) -> None:
     at_once, in_pieces, pieces = InputDecoder(), InputDecoder(), []
     marks = [0, *sorted(cut for cut in cuts if cut <= len(data)), len(data)]
-    for begin, end in zip(marks, marks[1:], strict=False):
+    for begin, end in pairwise(marks):
         pieces.append(in_pieces.feed(data[begin:end]))
     assert "".join(pieces) == at_once.feed(data)
 

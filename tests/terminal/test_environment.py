@@ -158,7 +158,9 @@ def test_prepare_keeps_a_real_no_color_and_sets_it_where_there_are_no_colours() 
     assert serial["NO_COLOR"] == "1"
 
 
-@given(st.dictionaries(st.sampled_from(["TERM", "LANG", "LC_ALL", "COLORTERM", "NO_COLOR", "STY"]), st.text(max_size=9)))
+@given(
+    st.dictionaries(st.sampled_from(["TERM", "LANG", "LC_ALL", "COLORTERM", "NO_COLOR", "STY"]), st.text(max_size=9))
+)
 def test_nothing_in_the_variables_makes_it_fail(environ: dict[str, str]) -> None:
     env = detect(environ, input_fd=-1, output_fd=-1)
     assert refusal(env)

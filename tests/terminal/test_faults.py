@@ -27,7 +27,7 @@ def test_the_private_names_that_the_driver_relies_on_exist() -> None:
         assert callable(getattr(LinuxDriver, name))
     names = set(LinuxDriver.__init__.__code__.co_names) | set(Driver.__init__.__code__.co_names)
     assert {"_file", "_must_signal_resume", "_in_band_window_resize"} <= names
-    assert {"_auto_restart", "_app", "_loop"} <= names
+    assert {"_auto_restart", "_app", "_loop", "_mouse"} <= names
 
 
 def test_the_harness_sees_a_terminal_that_was_left_dirty(fault: Fault) -> None:
@@ -179,7 +179,9 @@ def test_an_exported_columns_does_not_freeze_the_size(fault: Fault) -> None:
     program.wait_for("70x20")
 
 
-@pytest.mark.parametrize("env", [{"LANG": "C.UTF-8", "LC_ALL": "C"}, {"LANG": None}, {"TERM": "linux"}, {"TERM": "vt220"}])
+@pytest.mark.parametrize(
+    "env", [{"LANG": "C.UTF-8", "LC_ALL": "C"}, {"LANG": None}, {"TERM": "linux"}, {"TERM": "vt220"}]
+)
 def test_only_ascii_goes_to_a_terminal_that_takes_no_more(fault: Fault, env: dict[str, str | None]) -> None:
     program = fault(env=env)
     program.wait_for("+e.#>????_-#+")
