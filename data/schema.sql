@@ -1,5 +1,5 @@
 -- The whole current schema of immunos-tui.db, for reading. data/migrations/ is what makes it;
--- a test proves that both agree. Times are milliseconds since 1970 in UTC. JSON columns hold
+-- a test proves that both agree. Numbers are never given twice (AUTOINCREMENT). Times are milliseconds since 1970 in UTC. JSON columns hold
 -- objects unless said. Sections carry the names of the tabs and services.
 
 -- house --------------------------------------------------------------------------------------
@@ -14,7 +14,7 @@ CREATE TABLE meta (
 
 -- A detector as the operator names it. Its trained numbers are in agent_versions.
 CREATE TABLE agents (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE,
     domain TEXT NOT NULL,
     role TEXT NOT NULL,
@@ -28,7 +28,7 @@ CREATE TABLE agents (
 
 -- One trained artifact. At most one of an agent is in service: the one that scans use.
 CREATE TABLE agent_versions (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     agent_id INTEGER NOT NULL REFERENCES agents (id),
     number INTEGER NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('candidate', 'in_service', 'retired')),
@@ -49,7 +49,7 @@ CREATE UNIQUE INDEX agent_versions_in_service ON agent_versions (agent_id) WHERE
 
 -- Long work. A running job's process holds a lock file for life and writes its row itself.
 CREATE TABLE jobs (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL CHECK (kind IN ('train', 'scan', 'evaluate')),
     agent TEXT NOT NULL,
     spec TEXT NOT NULL,
@@ -80,7 +80,7 @@ CREATE INDEX jobs_by_state ON jobs (state, position);
 
 -- What has been scanned, by content: the same bytes under another name are the same source.
 CREATE TABLE sources (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     sha256 TEXT NOT NULL UNIQUE,
     path TEXT NOT NULL,
     bytes INTEGER NOT NULL,
@@ -90,7 +90,7 @@ CREATE TABLE sources (
 
 -- One finished scan: what it saw, also where it recorded nothing new.
 CREATE TABLE scans (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     version_id INTEGER NOT NULL REFERENCES agent_versions (id),
     source_id INTEGER NOT NULL REFERENCES sources (id),
     at INTEGER NOT NULL,
@@ -102,7 +102,7 @@ CREATE TABLE scans (
 -- One row that does not belong. Unique by version, source and row, so a repeated scan adds nothing.
 -- Explanation and sample are kept for the first few of each issue and version only.
 CREATE TABLE detections (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     version_id INTEGER NOT NULL REFERENCES agent_versions (id),
     source_id INTEGER NOT NULL REFERENCES sources (id),
     row INTEGER NOT NULL,
@@ -131,7 +131,7 @@ CREATE TABLE detection_minutes (
 
 -- A ticket. One made from detections has their fingerprint; one made by hand has none.
 CREATE TABLE issues (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     title TEXT NOT NULL,
     body TEXT NOT NULL DEFAULT '',
     status TEXT NOT NULL DEFAULT 'new'
@@ -174,7 +174,7 @@ CREATE TRIGGER issues_fts_update AFTER UPDATE OF title, body ON issues BEGIN
 END;
 
 CREATE TABLE comments (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     issue_id INTEGER NOT NULL REFERENCES issues (id),
     author TEXT NOT NULL,
     body TEXT NOT NULL,

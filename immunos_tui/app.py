@@ -92,7 +92,7 @@ class ImmunosApp(CrashSafeApp):
         Binding("r", "refresh_tab", "Refresh", show=False, id="app.refresh", tooltip="Look again now."),
     ]
 
-    snapshot: reactive[Snapshot] = reactive(Snapshot(), init=False)
+    snapshot: reactive[Snapshot] = reactive(Snapshot(), init=False, repaint=False)
 
     def __init__(self, paths: Paths, loaded: LoadedSettings, *, terminal_theme: str | None = None) -> None:
         self.palette: Palette = make_palette(OWN_THEMES[0])

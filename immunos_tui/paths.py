@@ -100,13 +100,16 @@ def find_paths(environ: Mapping[str, str] | None = None) -> Paths:
 
 
 def private_dir(path: Path) -> Path:
-    """Make ``path`` with mode 0700 where it is missing.
+    """Make ``path`` and the folders above it with mode 0700 where they are missing.
 
     Raises:
         StoreError: it cannot be made, is no directory, or its last part is a symbolic link.
     """
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # mkdir's own parents=True would leave the folders in between open to others.
+        for part in (*reversed(path.parents), path):
+            if not part.exists():
+                part.mkdir(mode=0o700, exist_ok=True)
         mode = path.lstat().st_mode
     except OSError as error:
         raise StoreError(

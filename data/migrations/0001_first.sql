@@ -11,7 +11,7 @@ CREATE TABLE meta (
 
 -- A detector as the operator names it. Its trained numbers are in agent_versions.
 CREATE TABLE agents (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE,
     domain TEXT NOT NULL,
     role TEXT NOT NULL,
@@ -25,7 +25,7 @@ CREATE TABLE agents (
 
 -- One trained artifact. At most one of an agent is in service: the one that scans use.
 CREATE TABLE agent_versions (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     agent_id INTEGER NOT NULL REFERENCES agents (id),
     number INTEGER NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('candidate', 'in_service', 'retired')),
@@ -46,7 +46,7 @@ CREATE UNIQUE INDEX agent_versions_in_service ON agent_versions (agent_id) WHERE
 
 -- Long work. A running job's process holds a lock file for life and writes its row itself.
 CREATE TABLE jobs (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL CHECK (kind IN ('train', 'scan', 'evaluate')),
     agent TEXT NOT NULL,
     spec TEXT NOT NULL,
@@ -77,7 +77,7 @@ CREATE INDEX jobs_by_state ON jobs (state, position);
 
 -- What has been scanned, by content: the same bytes under another name are the same source.
 CREATE TABLE sources (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     sha256 TEXT NOT NULL UNIQUE,
     path TEXT NOT NULL,
     bytes INTEGER NOT NULL,
@@ -87,7 +87,7 @@ CREATE TABLE sources (
 
 -- One finished scan: what it saw, also where it recorded nothing new.
 CREATE TABLE scans (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     version_id INTEGER NOT NULL REFERENCES agent_versions (id),
     source_id INTEGER NOT NULL REFERENCES sources (id),
     at INTEGER NOT NULL,
@@ -99,7 +99,7 @@ CREATE TABLE scans (
 -- One row that does not belong. Unique by version, source and row, so a repeated scan adds nothing.
 -- Explanation and sample are kept for the first few of each issue and version only.
 CREATE TABLE detections (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     version_id INTEGER NOT NULL REFERENCES agent_versions (id),
     source_id INTEGER NOT NULL REFERENCES sources (id),
     row INTEGER NOT NULL,
@@ -128,7 +128,7 @@ CREATE TABLE detection_minutes (
 
 -- A ticket. One made from detections has their fingerprint; one made by hand has none.
 CREATE TABLE issues (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     title TEXT NOT NULL,
     body TEXT NOT NULL DEFAULT '',
     status TEXT NOT NULL DEFAULT 'new'
@@ -171,7 +171,7 @@ CREATE TRIGGER issues_fts_update AFTER UPDATE OF title, body ON issues BEGIN
 END;
 
 CREATE TABLE comments (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     issue_id INTEGER NOT NULL REFERENCES issues (id),
     author TEXT NOT NULL,
     body TEXT NOT NULL,

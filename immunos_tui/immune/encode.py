@@ -112,12 +112,17 @@ class Encoder:
 
     @property
     def dense(self) -> bool:
-        """True when every feature is a plain number that was never missing: what an embedding looks like."""
-        return not self.categories and not self._flagged and not self._fixed
+        """True when the features are plain numbers that were never missing: what an embedding looks like."""
+        return not self.categories and not self._flagged and not self._units.any()
+
+    @property
+    def closed(self) -> int:
+        """The number of features in which self allows no new value: constants, and categories that are always the same few."""
+        return len(self._fixed) + sum(code.surprising for code in self.categories)
 
     def encode(self, table: Table) -> Encoded:
         """The matrix of ``table``'s rows; raises DataError naming a column that is missing or has another kind."""
-        self._check(table)
+        table = self._as_trained(table)
         raw = table.numbers([code.name for code in self.numbers])
         absent = np.isnan(raw)
         any_absent = bool(absent.any())
@@ -135,15 +140,21 @@ class Encoder:
         matrix = blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
         return Encoded(matrix, changed)
 
-    def _check(self, table: Table) -> None:
+    def _as_trained(self, table: Table) -> Table:
+        """The table with every column in the kind that it was trained as; DataError names a column that is missing."""
+        columns = []
         for wanted, codes in (("number", self.numbers), ("category", self.categories)):
             for code in codes:
                 if code.name not in table:
                     known = f"The detector was trained on {len(self.features)} columns and matches them by name."
                     raise DataError(f"The column {code.name!r} is missing.", known)
-                kind = table.column(code.name).kind
-                if (kind == "number") != (wanted == "number"):
-                    raise DataError(f"Column {code.name!r} holds {kind} values; the detector was trained on {wanted}.")
+                column = table.column(code.name)
+                if (column.kind == "number") != (wanted == "number"):
+                    columns.append(_as_number(column) if wanted == "number" else _as_words(column))
+        if not columns:
+            return table
+        swapped = {column.name: column for column in columns}
+        return Table(tuple(swapped.get(column.name, column) for column in table.columns))
 
     def _number_block(self, raw: FloatArray, absent: NDArray[np.bool_] | None) -> FloatArray:
         if absent is not None:
@@ -237,3 +248,20 @@ def _category_block(code: CategoryCode, column: Column) -> tuple[FloatArray, NDA
         lookup[code.hot : unknown, code.hot : -1] = 1.0
         lookup[:, -1] = rarity
     return lookup[places], unseen if unseen.any() else None
+
+
+def _as_number(column: Column) -> Column:
+    """Words read as numbers; what cannot be read is missing."""
+
+    def read(word: str) -> float:
+        try:
+            return float(word)
+        except ValueError:
+            return float("nan")
+
+    return Column(column.name, "number", np.array([read(str(word)) for word in column.values.tolist()]))
+
+
+def _as_words(column: Column) -> Column:
+    words = ["" if np.isnan(value) else f"{value:.15g}" for value in column.values.tolist()]
+    return Column(column.name, "category", np.array(words, dtype=object))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,11 +109,12 @@ def fit_and_hold_out(table: Table, fit: Fit, seed: int, groups: NDArray[np.int64
         rows: IntArray = getattr(model, "loo_rows", everything)
         return Fitted(model, everything, rows, model.loo_scores(), "leave-one-out")
     parts = folds(table.rows, seed, groups)
+    again: Fit = partial(model.refit, seed=seed) if hasattr(model, "refit") else fit
     if table.rows >= SPLIT_ROWS:
         rest = np.setdiff1d(everything, parts[0])
-        model = fit(table.take(rest))
+        model = again(table.take(rest))
         return Fitted(model, rest, parts[0], model.evidence(table.take(parts[0])).scores, "held-out fifth")
-    raw = [fit(table.take(np.setdiff1d(everything, part))).evidence(table.take(part)).scores for part in parts]
+    raw = [again(table.take(np.setdiff1d(everything, part))).evidence(table.take(part)).scores for part in parts]
     method = f"{len(parts)}-fold cross-conformal"
     return Fitted(model, everything, np.concatenate(parts), np.concatenate(raw), method)
 

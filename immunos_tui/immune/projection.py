@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from immunos_tui.immune.table import FloatArray
 
-LEAST_COLUMNS = 256
+LEAST_COLUMNS = 200
 """Fewer columns than this are left as they are."""
+LEAST_ROWS = 10
 COMPONENTS = 64
 _HOMOGENEOUS = 10.0
-"""Columns are of one kind where their deviations' 95 % and 5 % quantiles differ by less than this factor."""
+"""Columns are of one scale where the 95 % quantile of their deviations is below this many times the median."""
+_FRACTIONAL = 0.9
+"""Counts and flags are whole numbers; so great a share of an embedding's values other than 0 is not."""
 
 
 class Embedding:
@@ -24,15 +27,9 @@ class Embedding:
         self.mean, self.axes = mean, axes
 
     @classmethod
-    def fit(cls, matrix: FloatArray) -> Embedding | None:
-        """Learn the axes; None where the columns are few or of different kinds."""
+    def fit(cls, matrix: FloatArray) -> Embedding:
+        """Learn the axes from the rows of a (n, d) matrix, n >= 3."""
         n, d = matrix.shape
-        if d < LEAST_COLUMNS or n < 3:
-            return None
-        deviation = matrix.std(axis=0)
-        low, high = np.quantile(deviation, [0.05, 0.95])
-        if low <= 0 or high / low >= _HOMOGENEOUS or not np.isfinite(high):
-            return None
         mean = matrix.mean(axis=0)
         centred = matrix - mean
         if n < d:
@@ -50,6 +47,13 @@ class Embedding:
         scores: FloatArray = (matrix - self.mean) @ self.axes
         return scores
 
+    def residual(self, matrix: FloatArray, scores: FloatArray) -> FloatArray:
+        """The length of what the components leave out of each row, (n,): novelty that no axis of self can express."""
+        centred = matrix - self.mean
+        left = np.einsum("ij,ij->i", centred, centred) - np.einsum("ij,ij->i", scores, scores)
+        residual: FloatArray = np.sqrt(np.maximum(left, 0.0))
+        return residual
+
     def back(self, evidence: FloatArray) -> FloatArray:
         """Evidence of components (n, c), shared out to the (n, d) columns by their squared loadings."""
         shared: FloatArray = evidence @ (self.axes**2).T
@@ -61,3 +65,15 @@ class Embedding:
     @classmethod
     def from_state(cls, arrays: Mapping[str, NDArray[Any]]) -> Embedding:
         return cls(arrays["mean"], arrays["axes"])
+
+
+def suits(matrix: FloatArray) -> bool:
+    """True where the columns are many, fractional and of one scale, so that their principal components mean more than they do."""
+    n, d = matrix.shape
+    if d < LEAST_COLUMNS or n < LEAST_ROWS:
+        return False
+    middle, high = np.quantile(matrix.std(axis=0), [0.5, 0.95])
+    if not (middle > 0 and np.isfinite(high) and high / middle < _HOMOGENEOUS):
+        return False
+    values = matrix[matrix != 0]
+    return bool(np.mean(values != np.floor(values)) > _FRACTIONAL)

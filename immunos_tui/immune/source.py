@@ -48,9 +48,11 @@ class OpenSource:
     ) -> None:
         self.path = path
         self.file: DataFile | None = None
+        self._folder: FolderRecords | None = None
         self.records: Source
         if os.path.isdir(path) and pipeline in ("code", ""):
-            self.records = FolderRecords(path)
+            self._folder = FolderRecords(path)
+            self.records = self._folder
             return
         self.file = DataFile(path, digest=digest)
         try:
@@ -73,7 +75,8 @@ class OpenSource:
     @property
     def bytes_total(self) -> int:
         """Bytes on disk, compressed ones where the file is."""
-        return self.file.size if self.file is not None else self._folder().size
+        part = self.file or self._folder
+        return part.size if part is not None else 0
 
     @property
     def bytes_done(self) -> int:
@@ -89,10 +92,6 @@ class OpenSource:
     def changed(self) -> str:
         """A sentence when the file changed since it was opened, else ""."""
         return self.file.changed() if self.file is not None else ""
-
-    def _folder(self) -> FolderRecords:
-        assert isinstance(self.records, FolderRecords)
-        return self.records
 
 
 def _reader(file: DataFile, pipeline: str, format: str, strict: bool) -> Source:

@@ -18,7 +18,7 @@ from immunos_tui.immune.antigens import Antigens, Nearest, winners
 from immunos_tui.immune.attribution import MEDIAN, Describer, by_feature, quantiles, row_values, shares_of, sides
 from immunos_tui.immune.components import Arrays, Direction, Evidence, Meta, Progress, RowReasons, quiet
 from immunos_tui.immune.encode import Encoded, Encoder
-from immunos_tui.immune.projection import Embedding
+from immunos_tui.immune.projection import Embedding, suits
 from immunos_tui.immune.table import FloatArray, IntArray, Table
 from immunos_tui.immune.twins import Twins
 from immunos_tui.immune.views import Float32, Projection, Views
@@ -41,8 +41,10 @@ LOO_LEAST = 1000
 SUBSPACE_WIDTH = 48
 """The most columns of a random subspace."""
 VIEWS = ("z", "r", "g", "w")
+RESIDUAL_WEIGHT = 2.0
+"""What the length of the residual weighs where columns were projected."""
 BONUS = 5.0
-"""Nats added to a row's score where a constant column changed or a closed category got a new value."""
+"""The most nats added to a row's score where a constant column changed or a closed category got a new value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +113,13 @@ class TabularModel:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return self.plan.components
+        return self.plan.components + (("res",) if self.embedding else ())
 
     @property
     def weights(self) -> FloatArray:
         """What each component weighs in the score, (c,)."""
-        return np.array(list(self.plan.weights.values()), dtype=np.float64)
+        own = list(self.plan.weights.values())
+        return np.array([*own, RESIDUAL_WEIGHT] if self.embedding else own, dtype=np.float64)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -129,7 +132,8 @@ class TabularModel:
     @property
     def exact_loo(self) -> bool:
         """Leave-one-out scores stand for fresh rows only where no single row weighs much in the covariance."""
-        return self.rows >= 1000 and self.rows >= 20 * self.width
+        columns = len(self.embedding.mean) if self.embedding else self.width
+        return self.rows >= 1000 and self.rows >= 20 * columns
 
     @property
     def width(self) -> int:
@@ -138,21 +142,33 @@ class TabularModel:
 
     @classmethod
     def fit(cls, table: Table, *, seed: int, preset: str, progress: Progress = quiet) -> Self:
+        return cls._fit(table, seed, preset, progress, None)
+
+    def refit(self, table: Table, *, seed: int, progress: Progress = quiet) -> Self:
+        """The same kind of model from other rows: what depends on a look at the data as a whole is not decided again."""
+        return self._fit(table, seed, self.preset, progress, self.embedding is not None)
+
+    @classmethod
+    def _fit(cls, table: Table, seed: int, preset: str, progress: Progress, project: bool | None) -> Self:
         if preset not in PRESETS:
             raise UsageError(f"There is no preset {preset!r}.", "Choose immune, lite or robust.")
         progress("encode", 0.0, f"{table.rows} rows")
         encoder = Encoder.fit(table)
         raw = encoder.encode(table).matrix
-        embedding = Embedding.fit(raw) if encoder.dense else None
+        project = encoder.dense and suits(raw) if project is None else project
+        embedding = Embedding.fit(raw) if project else None
         matrix = embedding(raw) if embedding else raw
+        residual = embedding.residual(raw, matrix) if embedding else None
         progress("encode", 1.0, f"{table.rows} rows, {raw.shape[1]} encoded columns")
         model = cls(encoder, Views.fit(matrix), embedding, preset, len(matrix))
         model.percentiles = quantiles(encoder, table)
         model.twins = Twins.of(raw)
-        model._learn(matrix, np.random.default_rng(seed), progress)
+        model._learn(matrix, residual, np.random.default_rng(seed), progress)
         return model
 
-    def _learn(self, matrix: FloatArray, rng: np.random.Generator, progress: Progress) -> None:
+    def _learn(
+        self, matrix: FloatArray, residual: FloatArray | None, rng: np.random.Generator, progress: Progress
+    ) -> None:
         count = self._antigen_count()
         seen = self._choose(matrix, count, rng)
         self.rows_of_antigens = seen[:count].copy()
@@ -172,7 +188,7 @@ class TabularModel:
         # Rows that are no antigens stand for fresh ones best: an antigen's own tolerance is part of its neighbours'.
         skip = count if self.preset != "sieve" and len(seen) - count >= LOO_LEAST else 0
         self.loo_rows = seen[skip:]
-        self._loo = self._components(projection, found, subs)[skip:]
+        self._loo = self._components(projection, found, subs, None if residual is None else residual[seen])[skip:]
         progress("fit", 1.0, f"{count} antigens")
 
     def _choose(self, matrix: FloatArray, count: int, rng: np.random.Generator) -> IntArray:
@@ -222,10 +238,14 @@ class TabularModel:
         self.subspaces = tuple(made.values())
         return np.stack(distances, axis=1) if distances else np.zeros((n, 0))
 
-    def _components(self, projection: Projection, found: Mapping[str, Nearest], subs: FloatArray) -> FloatArray:
+    def _components(
+        self, projection: Projection, found: Mapping[str, Nearest], subs: FloatArray, residual: FloatArray | None
+    ) -> FloatArray:
         out = np.zeros((len(projection.z), len(self.names)))
         for j, name in enumerate(self.names):
-            if name == "h":
+            if name == "res" and residual is not None:
+                out[:, j] = residual
+            elif name == "h":
                 out[:, j] = projection.surprisal.sum(axis=1, dtype=np.float64)
             elif name.endswith("sub"):
                 mine = [i for i, sub in enumerate(self.subspaces) if sub.view == name[0]]
@@ -244,6 +264,11 @@ class TabularModel:
         margin: FloatArray = spread / (radius[winners(nearest)] + TOLERANCE * wide)
         return margin
 
+    @property
+    def _bonus(self) -> float:
+        """-ln of the chance that one of the closed features of a fresh self row has a new value, at most BONUS nats."""
+        return float(np.clip(np.log((self.rows + 1) / max(self.encoder.closed, 1)), 0.0, BONUS))
+
     def loo_scores(self) -> FloatArray:
         """Leave-one-out component scores of the rows ``loo_rows`` of the fitted table, (q, c)."""
         return self._loo
@@ -255,23 +280,25 @@ class TabularModel:
         detail = {name: np.concatenate([part.detail[name] for part in parts]) for name in parts[0].detail}
         return Evidence(np.concatenate([part.scores for part in parts]), detail)
 
-    def _project(self, table: Table) -> tuple[Encoded, Projection]:
+    def _project(self, table: Table) -> tuple[Encoded, Projection, FloatArray | None]:
         encoded = self.encoder.encode(table)
-        matrix = self.embedding(encoded.matrix) if self.embedding else encoded.matrix
-        return encoded, self.views.project(matrix)
+        if not self.embedding:
+            return encoded, self.views.project(encoded.matrix), None
+        matrix = self.embedding(encoded.matrix)
+        return encoded, self.views.project(matrix), self.embedding.residual(encoded.matrix, matrix)
 
     def _evidence(self, table: Table) -> Evidence:
-        encoded, projection = self._project(table)
+        encoded, projection, residual = self._project(table)
         found = {view: self.antigens[view].nearest(getattr(projection, view)) for view in self.plan.views()}
         subs = np.zeros((table.rows, len(self.subspaces)))
         for t, sub in enumerate(self.subspaces):
             subs[:, t] = sub.distance(getattr(projection, sub.view))
-        scores = self._components(projection, found, subs)
+        scores = self._components(projection, found, subs, residual)
         changed = encoded.changed
         changed = np.zeros((table.rows, len(self.features)), dtype=bool) if changed is None else changed
         count = changed.sum(axis=1)
         detail: dict[str, NDArray[Any]] = {
-            "bonus": np.where(count > 0, BONUS + np.log(np.maximum(count, 1)), 0.0),
+            "bonus": np.where(count > 0, self._bonus + np.log(np.maximum(count, 1)), 0.0),
             "changed": changed,
             "side": sides(self.encoder, table, self._medians),
             "surprisal": projection.surprisal,

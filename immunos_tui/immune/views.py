@@ -162,6 +162,8 @@ def _product(rows: Float32, weights: Float32) -> Float32:
 
 
 def _whitening(z: Float32) -> Float32:
+    if z.shape[1] == 0:
+        return np.zeros((0, 0), dtype=np.float32)
     covariance = np.atleast_2d(z.T.astype(np.float64) @ z.astype(np.float64)) / max(len(z) - 1, 1)
     values, vectors = np.linalg.eigh(covariance)
     values = np.maximum(values, 0)

@@ -49,11 +49,11 @@ def clean_block(text: object, limit: int = 0) -> str:
 
 
 def storable(text: str) -> str:
-    """The text with each lone surrogate, which UTF-8 and so the database cannot hold, as its visible escape.
+    """The text with what a database cannot hold or search as its visible escape: lone surrogates and NUL.
 
-    They come from undecodable bytes in arguments and file names.
+    Surrogates come from undecodable bytes in arguments and file names.
     """
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
 def cut(text: str, limit: int, mark: str = "…") -> str:

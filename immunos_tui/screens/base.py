@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual import events, work
 from textual.app import ComposeResult
@@ -48,7 +48,7 @@ class TabScreen(Screen[None]):
     HINTS: ClassVar[tuple[tuple[str, str], ...]] = ()
     """(binding id, verb) of the keys to show, most important first."""
 
-    snapshot: reactive[Snapshot] = reactive(Snapshot(), init=False)
+    snapshot: reactive[Snapshot] = reactive(Snapshot(), init=False, repaint=False)
 
     if TYPE_CHECKING:
 
@@ -58,6 +58,7 @@ class TabScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._drawn: Snapshot | None = None
+        self._asking = False
 
     def compose(self) -> ComposeResult:
         yield HeadLine()
@@ -128,7 +129,9 @@ class TabScreen(Screen[None]):
         return "?"
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return not self.has_class("-tiny") or not hasattr(type(self), f"action_{action}") or hasattr(Screen, f"action_{action}")
+        if not self._asking and not self.has_class("-tiny"):
+            return True
+        return not hasattr(type(self), f"action_{action}") or hasattr(Screen, f"action_{action}")
 
     def on_resize(self, _event: events.Resize) -> None:
         self.set_class(self.app.size.width >= 110, "-wide")
@@ -152,6 +155,20 @@ class TabScreen(Screen[None]):
             return await asyncio.wrap_future(self.app.writing.submit(work))
         finally:
             self.app.look_again()
+
+    def ask(self, step: Coroutine[Any, Any, None]) -> None:
+        """Carry out a step that opens a dialog.
+
+        The tab's own keys rest until it has ended: what is typed ahead into a dialog that is not open yet is no command.
+        """
+        self._asking = True
+        self.run_worker(self._asked(step), group="step")
+
+    async def _asked(self, step: Coroutine[Any, Any, None]) -> None:
+        try:
+            await self.attempt(step)
+        finally:
+            self._asking = False
 
     async def attempt(self, step: Awaitable[None]) -> None:
         """Await a step; what it raises for the operator becomes a sentence on the screen."""

@@ -60,10 +60,11 @@ class KeyMenu(ModalScreen[str | None]):
         self.call_after_refresh(self.query_one(RuleLine).set_title, self._title)
 
     def on_key(self, event: events.Key) -> None:
-        event.stop()
         for choice in self._choices:
             if event.key == choice.key or event.character == choice.key:
+                event.stop()
                 self.dismiss(choice.value)
+                return
 
 
 def confirm(title: str, about: Sequence[str], verb: str) -> KeyMenu:
@@ -121,7 +122,7 @@ class Prompt(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         self.call_after_refresh(self.query_one(RuleLine).set_title, self._title)
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
 
     @on(Input.Submitted)
     def take(self, event: Input.Submitted) -> None:
@@ -145,6 +146,7 @@ class Form(ModalScreen[dict[str, str] | None]):
         Binding("escape,ctrl+c", "dismiss(None)", "Back", show=False),
         Binding("down,tab", "step(1)", "Next field", show=False, priority=True),
         Binding("up,shift+tab", "step(-1)", "Field before", show=False, priority=True),
+        Binding("enter", "next", "Next field or take", show=False, priority=True),
         Binding("ctrl+s", "take", "Take", show=False, priority=True),
     ]
 
@@ -180,7 +182,7 @@ class Form(ModalScreen[dict[str, str] | None]):
     @staticmethod
     def _row(field: Field) -> Widget:
         suggester = field.suggester or (ListSuggester(field.choices) if field.choices else None)
-        entry = LineInput(field.value, id=f"field-{field.name}", suggester=suggester, select_on_focus=False)
+        entry = LineInput(field.value, id=f"field-{field.name}", suggester=suggester)
         label = Static(Text(field.label, style="bold", overflow="ellipsis", no_wrap=True), classes="label")
         return Horizontal(label, entry, classes="field")
 
@@ -195,25 +197,23 @@ class Form(ModalScreen[dict[str, str] | None]):
 
     def on_mount(self) -> None:
         self.call_after_refresh(self.query_one(RuleLine).set_title, self._title)
-        self.query(Input).first().focus()
+        self.set_focus(self.query(Input).first())
 
     def values(self) -> dict[str, str]:
         """What the fields hold now, by name."""
         return {field.name: self.query_one(f"#field-{field.name}", Input).value.strip() for field in self._fields}
 
     def action_step(self, by: int) -> None:
+        # At once and not by ``Widget.focus``, which comes later: what is typed ahead belongs in the next field.
         entries = list(self.query(Input))
         here = entries.index(self.focused) if isinstance(self.focused, Input) else 0
-        entries[(here + by) % len(entries)].focus()
+        self.set_focus(entries[(here + by) % len(entries)])
 
-    @on(Input.Submitted)
-    def next_or_take(self, event: Input.Submitted) -> None:
-        event.stop()
-        entries = list(self.query(Input))
-        if event.input is entries[-1]:
+    def action_next(self) -> None:
+        if self.focused is self.query(Input).last():
             self.action_take()
         else:
-            entries[entries.index(event.input) + 1].focus()
+            self.action_step(1)
 
     @on(Input.Blurred)
     def look(self, event: Input.Blurred) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 from textual import on, work
 from textual.binding import Binding
@@ -30,7 +31,7 @@ from immunos_tui.widgets.table import RowTable
 FILTER_PAUSE = 0.15
 """Seconds without a key until the filter that is being written is tried."""
 
-DETAIL_PAUSE = 0.05
+DETAIL_PAUSE = 0.15
 """Seconds that the cursor rests on a row until its detail is fetched."""
 
 EMPTY = (
@@ -86,9 +87,9 @@ class SpleenScreen(TabScreen):
         Binding("minus", "step('down')", "Less urgent", id="spleen.down", tooltip="One priority down."),
         Binding("exclamation_mark", "step('escalate')", "Escalate", id="spleen.escalate", tooltip="Make it critical."),
         Binding(
-            "u", "ask('undo')", "Undo", id="spleen.undo", tooltip="Take back your latest step, also after a restart."
+            "u", "undo('undo')", "Undo", id="spleen.undo", tooltip="Take back your latest step, also after a restart."
         ),
-        Binding("U", "ask('redo')", "Redo", id="spleen.redo", tooltip="Bring back what undo took away."),
+        Binding("U", "undo('redo')", "Redo", id="spleen.redo", tooltip="Bring back what undo took away."),
         Binding("slash", "filter", "Filter", id="spleen.filter", tooltip="Change what the list shows."),
         Binding("s", "sort", "Sort", id="spleen.sort", tooltip="The next order of the list."),
         Binding("S", "reverse", "Reverse", id="spleen.reverse", tooltip="Turn the order around."),
@@ -280,25 +281,24 @@ class SpleenScreen(TabScreen):
     async def action_step(self, name: str) -> None:
         await self.attempt(self.triage.step(name))
 
-    @work(group="step")
-    async def action_ask(self, name: str) -> None:
-        asks: dict[str, Callable[[], Awaitable[None]]] = {
+    def action_ask(self, name: str) -> None:
+        asks: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "assign": self.triage.assign,
             "verdict": self.triage.verdict,
             "resolve": self.triage.resolve,
             "comment": self.triage.comment,
             "label": self.triage.label,
             "new_issue": self.triage.new_issue,
-            "undo": self.triage.undo,
-            "redo": lambda: self.triage.undo(redo=True),
         }
-        await self.attempt(asks[name]())
+        self.ask(asks[name]())
 
-    @work(group="step")
-    async def action_scan(self) -> None:
+    def action_undo(self, way: str) -> None:
+        self.run_worker(self.attempt(self.triage.undo(redo=way == "redo")), group="step")
+
+    def action_scan(self) -> None:
         from immunos_tui.screens.intake import ask_scan  # noqa: PLC0415 - only when a scan is asked for
 
-        await self.attempt(ask_scan(self))
+        self.ask(ask_scan(self))
 
     def action_sort(self) -> None:
         self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
@@ -313,7 +313,7 @@ class SpleenScreen(TabScreen):
         field = self.query_one("#filter-input", Input)
         field.value = self._query + (" " if self._query and not self._query.endswith(" ") else "")
         field.cursor_position = len(field.value)
-        field.focus()
+        self.set_focus(field)
         self._show_filter()
 
     @on(Input.Changed, "#filter-input")
@@ -324,7 +324,7 @@ class SpleenScreen(TabScreen):
 
     @on(Input.Submitted, "#filter-input")
     def filter_taken(self, event: Input.Submitted) -> None:
-        self._use_filter(event.value)
+        event.stop()
         self._leave_filter()
 
     @on(LineInput.Left)
@@ -339,6 +339,7 @@ class SpleenScreen(TabScreen):
     def _leave_filter(self) -> None:
         if self._pause:
             self._pause.stop()
+        self._use_filter(self.query_one("#filter-input", Input).value)
         self.query_one("#filter-row").remove_class("-editing")
         self._show_filter()
         self._focus_pane()
@@ -349,7 +350,7 @@ class SpleenScreen(TabScreen):
         self.call_after_refresh(self.load_detail)
 
     def _focus_pane(self) -> None:
-        (self.query_one("#detail") if self.has_class("-zoom") else self.table).focus()
+        self.set_focus(self.query_one("#detail") if self.has_class("-zoom") else self.table)
 
     @on(RowTable.Opened)
     def open_row(self) -> None:

@@ -124,14 +124,15 @@ class ThymusScreen(TabScreen):
             log = f"The log cannot be read: {error.strerror}."
         return view.set_lines(job_lines(job, log, self.app.palette))
 
-    @work(group="step")
-    async def action_new(self) -> None:
+    def action_new(self) -> None:
         from immunos_tui.screens.intake import ask_training  # noqa: PLC0415 - only when the form opens
 
-        await self.attempt(ask_training(self))
+        self.ask(ask_training(self))
 
-    @work(group="step")
-    async def action_cancel_job(self) -> None:
+    def action_cancel_job(self) -> None:
+        self.ask(self._ask_cancel())
+
+    async def _ask_cancel(self) -> None:
         job = self._jobs.get(self.table.key or 0)
         if job is None or job.state.ended:
             self.app.notify("There is nothing to cancel under the cursor.", markup=False, timeout=3)

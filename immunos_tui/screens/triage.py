@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 VERDICTS = (
     Choice("t", "threat: it is real; stays open until resolved", "threat"),
-    Choice("f", "false positive: it is normal; becomes part of self when the agent is trained again", "false_positive"),
+    Choice("f", "false positive: it is normal here, and should not have fired", "false_positive"),
     Choice("b", "benign: unusual, and harmless", "benign"),
     Choice("u", "duplicate: of another issue", "duplicate"),
 )

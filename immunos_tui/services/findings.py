@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from immunos_tui.immune.dataset import TEXT_PIPELINES
 from immunos_tui.immune.detector import Detector
+from immunos_tui.immune.explain import headline
 from immunos_tui.immune.features.logs import normalise
 from immunos_tui.immune.judgement import DANGER, NON_SELF, Judgement
 from immunos_tui.immune.memory import THREAT
@@ -104,9 +105,7 @@ class Findings:
         first = why.reasons[0] if why.reasons else None
         if first is None:
             return clean(why.sentence, 160)
-        share, sep, usual = first.self_range.partition(" %: ")
-        usual = f"{share} % of self {usual}" if sep else f"self is {first.self_range}"
-        return clean(f"{first.name} {first.value}, {usual}", 160)
+        return clean(headline(first), 160)
 
 
 def priority(result: int, excess: float, known_threat: bool) -> str:

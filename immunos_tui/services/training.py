@@ -15,6 +15,7 @@ from immunos_tui.immune.training import TrainingResult, train
 from immunos_tui.model.agent import Agent
 from immunos_tui.model.errors import DataError, NotFoundError
 from immunos_tui.model.job import Job
+from immunos_tui.paths import private_dir
 from immunos_tui.services.foundry import Foundry
 
 
@@ -39,7 +40,7 @@ def train_agent(
     trained = _train(spec, agent, dataset, progress)
     progress("save", 0.0, "")
     name = f"{agent.name}/job-{job.id}"
-    (foundry.artifacts / agent.name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_dir(foundry.artifacts / agent.name)
     about = {
         "agent": agent.name,
         "dataset": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -42,6 +43,27 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             db.execute("PRAGMA query_only = ON")
         db.execute("SELECT count(*) FROM sqlite_master").fetchone()
     return db
+
+
+def begin(db: sqlite3.Connection) -> None:
+    """Take the write lock, waiting up to ``BUSY_MS`` for it.
+
+    SQLite's own wait looks ever more rarely, so that of many busy writers the one that has waited longest
+    hardly ever gets its turn; here each look has the same chance.
+    """
+    limit = time.monotonic() + BUSY_MS / 1000
+    db.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if (error.sqlite_errorcode or 0) & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > limit:
+                    raise
+            time.sleep(random.uniform(0.0005, 0.008))
+    finally:
+        db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
 
 @contextmanager
@@ -202,7 +224,7 @@ class Store:
             )
         db = self.db
         with explained(self.path):
-            db.execute("BEGIN IMMEDIATE")
+            begin(db)
             try:
                 migrations.require_current(db, self.path)
                 transaction = Transaction(self, db)

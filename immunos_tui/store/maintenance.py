@@ -18,7 +18,7 @@ from immunos_tui.store.connection import BUSY_MS, connect, explain, explained
 def check(path: Path) -> list[str]:
     """Every fault of the database file, in words; an empty list means that it is sound."""
     faults: list[str] = []
-    with closing(connect(path, read_only=True)) as db, explained(path):
+    with closing(connect(path)) as db, explained(path):
         db.execute("PRAGMA query_only = ON")
         faults += [row[0] for row in db.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
         faults += [

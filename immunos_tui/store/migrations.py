@@ -96,9 +96,15 @@ def ensure(path: Path, *, read_only: bool = False) -> None:
         ) from error
 
 
-def _peek(path: Path) -> int:
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as db:
-        return version_of(db)
+def _peek(path: Path, mode: str = "ro") -> int:
+    """The schema version of a file; what a killed program left half written is rolled back first."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=5)) as db:
+            return version_of(db)
+    except sqlite3.OperationalError as error:
+        if mode == "ro" and (error.sqlite_errorcode or 0) & 0xFF == sqlite3.SQLITE_READONLY:
+            return _peek(path, "rw")
+        raise
 
 
 def _migrate(path: Path, known: int) -> None:

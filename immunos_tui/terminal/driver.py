@@ -29,7 +29,7 @@ from textual.message import Message
 from immunos_tui.terminal.environment import TerminalEnvironment
 from immunos_tui.terminal.keyboard import InputDecoder
 from immunos_tui.terminal.lifelines import Lifelines
-from immunos_tui.terminal.output import AFTERWARDS, RESTORE, TerminalOutput
+from immunos_tui.terminal.output import AFTERWARDS, EMPTY, KITTY_OFF, NOT_FOR_CONSOLES, RESTORE, TerminalOutput
 
 RESIZE_INTERVAL = 0.05
 """Seconds between two resizes that are passed on in a storm of them; the first and the last always are."""
@@ -74,6 +74,8 @@ class TerminalDriver(LinuxDriver):
 
     def write(self, data: str) -> None:
         """Queue ``data`` for the terminal; dropped while the terminal is not ours."""
+        if self.environment.console and data in NOT_FOR_CONSOLES:
+            return
         if data.startswith(_POINTER) and not self._changes_pointer(data):
             return
         if self.is_painting and not self.output.lost:
@@ -99,7 +101,7 @@ class TerminalDriver(LinuxDriver):
         if not self.is_painting:
             return
         super().stop_application_mode()
-        self.write(AFTERWARDS)
+        self.write(AFTERWARDS + EMPTY if self.environment.console else AFTERWARDS)
         self.write(_ARROW)
         self.is_painting = False
 
@@ -108,7 +110,7 @@ class TerminalDriver(LinuxDriver):
         if not self.is_painting or not self._given_back.acquire(blocking=False):
             return
         self.is_painting = False
-        self.output.cut(RESTORE)
+        self.output.cut(RESTORE.replace(KITTY_OFF, "") + EMPTY if self.environment.console else RESTORE)
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})  # allowed from the background then
         with contextlib.suppress(termios.error):
             termios.tcflush(self.fileno, termios.TCIFLUSH)
@@ -137,16 +139,22 @@ class TerminalDriver(LinuxDriver):
             ready = dict(poller.poll(wait))
             if stop in ready:
                 return
-            data = b""
-            if self.fileno in ready:
-                with contextlib.suppress(OSError):
-                    data = os.read(self.fileno, 4096)
-                if not data:
-                    return self.lifelines.lose_terminal()
+            data = self._read_input() if self.fileno in ready else b""
+            if data is None:
+                return self.lifelines.lose_terminal()
             # A lone escape is told from the start of a sequence by silence, for which one look back is enough.
             wait = constants.ESCAPE_DELAY * 1000 + 5 if data else None
             for message in reader.feed(data) if data else reader.tick():
                 self.process_message(message)
+
+    def _read_input(self) -> bytes | None:
+        """What has been typed, or None where the terminal is gone."""
+        try:
+            return os.read(self.fileno, 4096) or None
+        except BlockingIOError:  # another program has taken it, and left the descriptor non-blocking
+            return b""
+        except OSError:
+            return None
 
     def send_message(self, message: Message) -> None:
         """Hand ``message`` to the app; the same as Textual's without a task for each key."""

@@ -62,6 +62,11 @@ class TerminalEnvironment:
     rows: int
 
     @property
+    def console(self) -> bool:
+        """Whether it is a text console or a serial terminal: no alternate screen, few glyphs, old control sequences."""
+        return _is_console(self.term)
+
+    @property
     def theme(self) -> str | None:
         """The theme this terminal needs, or None where any will do.
 
@@ -84,7 +89,7 @@ def detect(
         is_tty=os.isatty(input_fd) and os.isatty(output_fd),
         dumb=term in _DUMB,
         utf8=utf8,
-        ascii_only=flags.ascii or not utf8 or term == "linux" or bool(_SERIAL.match(term)),
+        ascii_only=flags.ascii or not utf8 or _is_console(term),
         colors=_colors(environ, term),
         no_color=bool(environ.get("NO_COLOR")),
         slow=flags.slow or bool(environ.get("SSH_CONNECTION") or environ.get("SSH_TTY")),
@@ -123,8 +128,8 @@ def prepare(environ: MutableMapping[str, str], env: TerminalEnvironment) -> None
     if env.slow:
         environ.setdefault("TEXTUAL_FPS", str(SLOW_FRAMES))
         environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
-    if env.term == "linux" or _SERIAL.match(env.term):
-        environ.setdefault("TEXTUAL_DISABLE_KITTY_KEY", "1")  # old consoles print the sequence's end
+    if env.console:
+        environ["TEXTUAL_DISABLE_KITTY_KEY"] = "1"  # older ones print the sequence's end
     if env.is_tty:
         for name in ("COLUMNS", "LINES"):
             environ.pop(name, None)  # an exported one would freeze the size: resizing would do nothing
@@ -142,6 +147,10 @@ def has_utf8(environ: Mapping[str, str]) -> bool:
         if environ.get(name):
             return bool(_UTF8.search(environ[name]))
     return False
+
+
+def _is_console(term: str) -> bool:
+    return term == "linux" or bool(_SERIAL.match(term))
 
 
 def _locale_was_coerced(environ: Mapping[str, str]) -> bool:
@@ -171,7 +180,7 @@ def _mouse(environ: Mapping[str, str], term: str) -> bool:
 
     Whether their mouse is on would take a process to find out, and no action here needs a mouse.
     """
-    return not (environ.get("TMUX") or environ.get("STY") or _MULTIPLEXED.match(term) or term == "linux")
+    return not (environ.get("TMUX") or environ.get("STY") or _MULTIPLEXED.match(term) or _is_console(term))
 
 
 def _size(output_fd: int) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from immunos_tui.model.errors import ImmunosError
 from immunos_tui.terminal.crash import CrashSafeApp, report
 from immunos_tui.terminal.driver import TerminalDriver, driver_class
 from immunos_tui.terminal.environment import TerminalEnvironment
@@ -22,7 +23,7 @@ from immunos_tui.terminal.lifelines import Lifelines
 
 
 def run_app(app: CrashSafeApp, environment: TerminalEnvironment, crash_log: Path) -> int:
-    """Run ``app`` on the terminal and return the exit code: the app's own, 1 after a crash, 128 + n after signal n.
+    """Run ``app`` on the terminal and return the exit code: the app's own, the error's after a crash, 128 + n after signal n.
 
     Only in the main thread. A traceback goes to ``crash_log``, one sentence to standard error.
     """
@@ -49,5 +50,5 @@ def run_app(app: CrashSafeApp, environment: TerminalEnvironment, crash_log: Path
                 held.disable_input()
     if crash is not None and not lifelines.ending:
         print(report(crash, crash_log), file=sys.stderr)
-        return 1
+        return crash.exit_code if isinstance(crash, ImmunosError) else 1
     return lifelines.exit_code or app.return_code or 0

@@ -84,7 +84,7 @@ class Lifelines:
         self._left.set()
         signal.set_wakeup_fd(self._old_wakeup, warn_on_full_buffer=False)
         for number, handler in self._old_handlers.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler or signal.SIG_DFL)
         os.write(self._wake_write, b"\0")
         if self._thread is not None:
             self._thread.join()

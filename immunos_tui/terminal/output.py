@@ -9,17 +9,25 @@ from collections.abc import Callable
 
 from immunos_tui.terminal.ascii import to_ascii
 
+KITTY_OFF = "\x1b[<u"
+
 RESTORE = (
     "\x1b[?2026l"  # synchronized update: else the terminal goes on holding what follows back
     "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1005l\x1b[?1006l\x1b[?1015l\x1b[?1016l"  # mouse, all encodings
     "\x1b[?1004l\x1b[?2004l\x1b[?2048l"  # focus reports, bracketed paste, resize reports
-    "\x1b[<u"  # kitty keyboard: kept for each screen, so it is popped before the screen is left
+    f"{KITTY_OFF}"  # keyboard modes are kept for each screen, so they are popped before the screen is left
     "\x1b[?7h\x1b[0m\x1b[?1049l\x1b[?25h"  # line wrap, colours, alternate screen, cursor
 )
 """Everything that a full-screen program here may have turned on, in the order that terminals need."""
 
 AFTERWARDS = "\x1b[?2026l\x1b[?1016l\x1b[?2048l\x1b[0m"
 """The modes of RESTORE that Textual turns on or may leave on and does not take back itself."""
+
+EMPTY = "\x1b[2J\x1b[H"
+"""What a console's prompt is given in the end, as it has no alternate screen to leave."""
+
+NOT_FOR_CONSOLES = frozenset({"\x1b[?2026$p", "\x1b[?2048$p", KITTY_OFF})
+"""Questions and keyboard modes of whose sequences older consoles print the end."""
 
 
 class TerminalOutput:

@@ -21,7 +21,7 @@ class LineInput(Input):
         """ctrl+c was pressed in the field."""
 
     def __init__(self, value: str = "", **options: Any) -> None:
-        super().__init__(value, compact=True, **options)
+        super().__init__(value, compact=True, select_on_focus=False, **options)
         self.cursor_blink = False
 
     def on_paste(self, event: events.Paste) -> None:

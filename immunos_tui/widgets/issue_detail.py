@@ -102,11 +102,9 @@ def _why(item: Evidence, palette: Palette, width: int) -> Iterator[Text]:
 
 def _margin(why: Mapping[str, Any]) -> str:
     margin = why.get("margin")
-    return (
-        f"{margin:.1f}x outside tolerance  "
-        if isinstance(margin, (int, float)) and margin == margin and margin > 0
-        else ""
-    )
+    if not isinstance(margin, (int, float)) or not margin >= 1:
+        return ""
+    return f"{margin:.0f}x outside tolerance  " if margin >= 10 else f"{margin:.1f}x outside tolerance  "
 
 
 def p_text(p: float) -> str:

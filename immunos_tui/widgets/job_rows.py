@@ -111,7 +111,7 @@ def job_lines(job: Job, log: str, palette: Palette) -> list[Text]:
         facts.append(f"took {span((end - job.started_at) / 1000)}")
     lines = [Text(clean(job.path), style=palette.strong), Text("  ".join(facts), style=palette.muted)]
     options = [
-        f"{name} {clean(str(spec[name]), 60)}"
+        f"{name} {clean(_words(spec[name]), 60)}"
         for name in ("label", "self", "drop", "preset", "seed", "notes")
         if spec.get(name) not in (None, "", [])
     ]
@@ -130,6 +130,10 @@ def job_lines(job: Job, log: str, palette: Palette) -> list[Text]:
     lines += _result_lines(job, palette)
     lines += [Text(clean(line), style=palette.muted) for line in log.strip().splitlines()[-200:]]
     return lines
+
+
+def _words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _result_lines(job: Job, palette: Palette) -> list[Text]:

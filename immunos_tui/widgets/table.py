@@ -105,7 +105,7 @@ class RowTable(ScrollView, can_focus=True):
     ) -> None:
         super().__init__(id=id)
         self.columns = tuple(columns)
-        self.empty_text = empty
+        self._empty = empty
         self.keys: tuple[int, ...] = ()
         self.cursor = 0
         self.marks: frozenset[int] = frozenset()
@@ -115,6 +115,17 @@ class RowTable(ScrollView, can_focus=True):
         self._asked: frozenset[int] = frozenset()
 
     # What it holds ------------------------------------------------------------------------
+
+    @property
+    def empty_text(self) -> str:
+        """What stands in the place of rows where there are none."""
+        return self._empty
+
+    @empty_text.setter
+    def empty_text(self, text: str) -> None:
+        if text != self._empty:
+            self._empty = text
+            self.refresh()
 
     @property
     def key(self) -> int | None:

@@ -68,7 +68,8 @@ def test_storable_text_can_be_encoded(text: str) -> None:
     stored = storable(text)
     stored.encode()
     assert storable(stored) == stored
-    if not any(0xD800 <= ord(character) < 0xE000 for character in text):
+    assert "\0" not in stored
+    if not any(0xD800 <= ord(character) < 0xE000 or character == "\0" for character in text):
         assert stored == text
 
 

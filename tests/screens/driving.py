@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from textual import events
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from immunos_tui.app import ImmunosApp
@@ -22,6 +24,11 @@ from immunos_tui.widgets.table import RowTable
 PATIENCE = 20.0
 """Seconds after which a wait fails: far beyond what is ever needed, for a busy machine."""
 
+NAMED = {
+    "space": " ", "plus": "+", "minus": "-", "exclamation_mark": "!", "slash": "/", "question_mark": "?", "colon": ":",
+}  # fmt: skip
+"""The characters of keys that go by a name."""
+
 
 @dataclass
 class Driver:
@@ -31,12 +38,32 @@ class Driver:
     pilot: Pilot[Any]
 
     async def press(self, *keys: str) -> None:
-        """Press keys one after another."""
-        await self.pilot.press(*keys)
+        """Press keys one after another, each once the one before has been taken.
+
+        Unlike the pilot's own ``press`` it does not wait for the processor to be idle, which other work may keep busy.
+        """
+        for key in keys:
+            event = events.Key(_character_to_key(key) if len(key) == 1 else key, key if len(key) == 1 else NAMED.get(key))
+            event.set_sender(self.app)
+            self.app._driver.send_message(event)
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until a key has gone its way, from the app to what has the focus and back up, and all widgets are done."""
+        for node in (self.app, *(self.app.focused or self.app.screen).ancestors_with_self):
+            taken = asyncio.Event()
+            if node.call_later(taken.set):
+                await asyncio.wait_for(taken.wait(), PATIENCE)
+        await self.pilot._wait_for_screen()
 
     async def type(self, text: str) -> None:
         """Type a text into what has the focus."""
-        await self.pilot.press(*text)
+        await self.press(*text)
+
+    async def paste(self, text: str) -> None:
+        """Paste a text, as a terminal with bracketed paste hands it over."""
+        self.app.post_message(events.Paste(text))
+        await self.settle()
 
     async def until(self, predicate: Callable[[], object], what: str = "the condition") -> None:
         """Wait until ``predicate`` holds."""
@@ -45,7 +72,7 @@ class Driver:
             if time.monotonic() > ends:
                 raise AssertionError(f"{what} never held; toasts {self.toasts}; the screen is\n{self.text}")
             await asyncio.sleep(0.01)
-            await self.pilot.pause()
+            await self.settle()
 
     async def sees(self, text: str) -> None:
         """Wait until ``text`` is on the screen or in a toast."""
@@ -58,7 +85,7 @@ class Driver:
     async def menu(self) -> None:
         """Wait until a menu or form is open and may be answered."""
         await self.until(lambda: self.app.screen.is_modal and self.app.screen.is_mounted, "a dialog")
-        await self.pilot.pause()
+        await self.settle()
 
     async def plain(self) -> None:
         """Wait until no dialog is open."""

@@ -112,7 +112,7 @@ def test_any_filter_runs(issues: Any, query: str) -> None:
     assert set(found.ids) <= {1, 2, 3, 4, 5}
 
 
-@given(st.text(st.characters(categories=None, exclude_characters='"\x00'), min_size=1, max_size=12))
+@given(st.text(st.characters(categories=None, exclude_characters='"'), min_size=1, max_size=12))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 def test_what_is_in_a_title_is_found(house: Any, text: str) -> None:
     words = " ".join(text.split())

@@ -108,7 +108,7 @@ class PtyProgram:
         self._terminal = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._terminal)
         self._master, slave = os.openpty()
-        self.resize(*size)
+        self.resize(size)
         self._reports, report = os.pipe()
         command = list(argv)
         if not leads:
@@ -165,12 +165,13 @@ class PtyProgram:
         with self._changed:
             return self._lines()
 
-    def resize(self, columns: int, rows: int) -> None:
-        """Give the terminal another size; the program gets SIGWINCH."""
+    def resize(self, *sizes: tuple[int, int]) -> None:
+        """Give the terminal each of the sizes, columns and rows, as fast as it goes; the program gets SIGWINCH."""
         with self._changed:
             self._lines()
-            self._terminal.resize(rows, columns)
-        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+            for columns, rows in sizes:
+                fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+            self._terminal.resize(sizes[-1][1], sizes[-1][0])
 
     def kill(self, number: signal.Signals) -> None:
         """Send the program a signal."""

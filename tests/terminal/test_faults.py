@@ -40,12 +40,13 @@ def test_the_harness_sees_a_terminal_that_was_left_dirty(fault: Fault) -> None:
 
 def test_quit(fault: Fault) -> None:
     program = fault("--mouse")
+    program.wait_for("é…█→")
     program.send("q")
     assert program.wait_exit() == 0
     assert program.is_clean()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_ends_it_cleanly(fault: Fault, number: signal.Signals) -> None:
     program = fault("--mouse")
     program.kill(number)
@@ -53,7 +54,7 @@ def test_a_signal_ends_it_cleanly(fault: Fault, number: signal.Signals) -> None:
     assert program.is_clean()
 
 
-@pytest.mark.parametrize(("key", "number"), [("b", signal.SIGTERM), ("b", signal.SIGHUP), ("s", signal.SIGTERM)])
+@pytest.mark.parametrize(("key", "number"), [("b", signal.SIGTERM), ("s", signal.SIGHUP)])
 def test_a_signal_ends_it_cleanly_while_it_is_busy(
     fault: Fault, tmp_path: Path, key: str, number: signal.Signals
 ) -> None:
@@ -151,20 +152,18 @@ def test_an_editor_has_the_terminal_to_itself(fault: Fault) -> None:
 
 def test_a_storm_of_resizes_is_thinned_out_and_ends_at_the_last_size(fault: Fault) -> None:
     program = fault()
-    for step in range(200):
-        program.resize(40 + step % 60, 8 + step % 30)
-    program.resize(90, 20)
+    program.resize(*((40 + step % 60, 8 + step % 30) for step in range(300)), (90, 20))
     lines = program.wait_for("90x20")
     found = re.search(r"resizes (\d+)", "\n".join(lines))
     assert found is not None
-    assert int(found[1]) < 100
+    assert int(found[1]) < 50
     assert len(lines[0]) == 90
 
 
 def test_resizes_that_the_terminal_reports_in_its_input_count_and_are_turned_off(fault: Fault) -> None:
     program = fault("--mouse", modes=[2026, 2048])
     program.wait_until(lambda: "resize reports" in program.modes_left_on())
-    program.resize(100, 30)
+    program.resize((100, 30))
     program.send_bytes(b"\x1b[48;30;100;480;800t")
     program.wait_for("100x30")
     program.send("q")
@@ -175,13 +174,11 @@ def test_resizes_that_the_terminal_reports_in_its_input_count_and_are_turned_off
 def test_an_exported_columns_does_not_freeze_the_size(fault: Fault) -> None:
     program = fault(env={"COLUMNS": "33", "LINES": "7"})
     program.wait_for("80x24")
-    program.resize(70, 20)
+    program.resize((70, 20))
     program.wait_for("70x20")
 
 
-@pytest.mark.parametrize(
-    "env", [{"LANG": "C.UTF-8", "LC_ALL": "C"}, {"LANG": None}, {"TERM": "linux"}, {"TERM": "vt220"}]
-)
+@pytest.mark.parametrize("env", [{"LANG": "C.UTF-8", "LC_ALL": "C"}, {"TERM": "vt220"}])
 def test_only_ascii_goes_to_a_terminal_that_takes_no_more(fault: Fault, env: dict[str, str | None]) -> None:
     program = fault(env=env)
     program.wait_for("+e.#>????_-#+")
@@ -192,29 +189,23 @@ def test_only_ascii_goes_to_a_terminal_that_takes_no_more(fault: Fault, env: dic
     assert program.is_clean()
 
 
-def test_utf8_goes_out_as_it_is(fault: Fault) -> None:
-    fault().wait_for("é…█→")
-
-
-def test_no_color_sends_no_colour(fault: Fault) -> None:
-    program = fault(env={"NO_COLOR": "1"})
-    assert not re.search(rb"\x1b\[[\d;]*\b(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])\b[\d;]*m", program.output)
+@pytest.mark.parametrize("how", ["q", "b"])
+def test_a_console_without_alternate_screen_gets_an_empty_one_back(fault: Fault, tmp_path: Path, how: str) -> None:
+    program = fault(env={"TERM": "linux"})
+    program.send(how)
+    if how == "b":
+        wait_busy(program, tmp_path)
+        program.kill(signal.SIGTERM)
+    program.wait_exit()
+    assert program.is_clean()
+    assert b"\x1b[2J\x1b[H" in program.output[-100:]
+    for asked in (b"$p", b"u"):
+        assert not re.search(rb"\x1b\[[?<>]?\d*" + re.escape(asked), program.output)
 
 
 def test_an_empty_no_color_is_none(fault: Fault) -> None:
     program = fault(env={"NO_COLOR": ""})
     assert re.search(rb"\x1b\[[\d;]*38;[25];", program.output)
-
-
-@pytest.mark.parametrize("term", ["screen-256color", "linux", "xterm", "vt220"])
-def test_no_terminal_is_sent_more_colours_than_it_has(fault: Fault, term: str) -> None:
-    program = fault(env={"TERM": term})
-    assert not re.search(rb"\x1b\[[\d;]*[34]8;2;", program.output)
-    if term != "screen-256color":
-        assert not re.search(rb"\x1b\[[\d;]*[34]8;5;", program.output)
-    program.send("q")
-    assert program.wait_exit() == 0
-    assert program.is_clean()
 
 
 @pytest.mark.parametrize("env", [{"TERM": "dumb"}, {"TERM": None}])

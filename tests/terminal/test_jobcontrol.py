@@ -55,12 +55,12 @@ def test_ctrl_z_and_fg(shell: PtyProgram, fault_command: list[str]) -> None:
     assert not set(shell.modes_left_on()) - {"bracketed paste"}
 
 
-def test_ctrl_z_and_fg_in_the_real_program(shell: PtyProgram) -> None:
-    run(shell, shlex.join(real_command()), "Spleen")
+def test_ctrl_z_and_fg_in_the_real_program(triage: int, shell: PtyProgram) -> None:
+    run(shell, shlex.join(real_command("--tab", "spleen")), "issue number")
     shell.send(ctrl("z"))
     shell.wait_for("Stopped")
     assert not set(shell.modes_left_on()) - {"bracketed paste"}
-    run(shell, "fg", "Spleen")
+    run(shell, "fg", "issue number")
     shell.send("q")
     shell.wait_for(at_prompt)
     run(shell, "echo status=$?", "status=0")

@@ -25,10 +25,9 @@ def leave(program: PtyProgram) -> None:
     assert program.is_clean()
 
 
-@pytest.mark.parametrize("key", ["q", ctrl("q")])
-def test_quit(real: Program, key: str) -> None:
+def test_quit(real: Program) -> None:
     program = real("--read-only")
-    program.send(key)
+    program.send(ctrl("q"))
     assert program.wait_exit() == 0
     assert program.is_clean()
 
@@ -41,16 +40,14 @@ def test_a_signal_ends_it_cleanly(real: Program, number: signal.Signals) -> None
     assert program.is_clean()
 
 
-@pytest.mark.parametrize("ignore", [[], [signal.SIGHUP]], ids=["plain", "nohup"])
-def test_a_lost_terminal_ends_it(real: Program, ignore: list[int]) -> None:
-    program = real(ignore=ignore)
+def test_a_lost_terminal_ends_it_also_where_the_signal_for_it_is_ignored(real: Program) -> None:
+    program = real(ignore=[signal.SIGHUP])
     program.hang_up()
     assert program.wait_exit() == 128 + signal.SIGHUP
 
 
-@pytest.mark.parametrize("term", ["dumb", ""])
-def test_a_dumb_terminal_gets_the_posture_as_text(start: Program, triage: int, term: str) -> None:
-    program = start(real_command(), env={"TERM": term})
+def test_a_dumb_terminal_gets_the_posture_as_text(start: Program, triage: int) -> None:
+    program = start(real_command(), env={"TERM": "dumb"})
     assert program.wait_exit() == 2
     shown = " ".join(program.screen())
     assert "TERM" in shown
@@ -68,7 +65,7 @@ def test_a_pipe_gets_the_posture_as_text(terminal_env: dict[str, str], triage: i
     assert "\x1b" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("env", [{"TERM": "linux"}, {"LC_ALL": "C"}, {"LANG": None}])
+@pytest.mark.parametrize("env", [{"TERM": "linux"}, {"LANG": None}])
 def test_only_ascii_goes_to_a_terminal_that_takes_no_more(real: Program, env: dict[str, str | None]) -> None:
     program = real(env=env)
     program.wait_for("issue number 29 e")
@@ -96,27 +93,26 @@ def test_no_color_sends_no_colour_and_still_shows_where_the_cursor_is(real: Prog
     assert not COLOR.search(program.output)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (60, 15)])
-def test_the_list_is_usable_at(real: Program, size: tuple[int, int]) -> None:
-    program = real(size=size)
-    lines = program.wait_for(lambda lines: any("Spleen" in line for line in lines))
-    assert sum("issue number" in line for line in lines) >= 3
-    program.send("1")
-    program.wait_for(lambda lines: not any("issue number" in line for line in lines))
-    program.send("3")
-    program.wait_for("issue number")
+def test_the_list_is_usable_in_a_small_pane(real: Program) -> None:
+    program = real(size=(60, 15))
+    for size in ((60, 15), (80, 24)):
+        program.resize(size)
+        lines = program.wait_for(lambda lines: any("Spleen" in line for line in lines))
+        assert sum("issue number" in line for line in lines) >= 3
+        program.send("1")
+        program.wait_for(lambda lines: not any("issue number" in line for line in lines))
+        program.send("3")
+        program.wait_for("issue number")
     leave(program)
 
 
-@pytest.mark.parametrize("size", [(50, 12), (20, 5), (8, 2), (1, 1)])
-def test_a_terminal_that_is_too_small_shows_what_fits_and_is_no_end(
-    real: Program, triage: int, size: tuple[int, int]
-) -> None:
+def test_a_terminal_that_is_too_small_shows_what_fits_and_is_no_end(real: Program, triage: int) -> None:
     program = real()
-    program.resize(*size)
-    if size[0] >= 20:
-        program.wait_for(str(triage))
-    program.resize(80, 24)
+    for size in ((50, 12), (20, 5), (8, 2), (1, 1)):
+        program.resize(size)
+        if size[0] >= 20:
+            program.wait_for(str(triage))
+    program.resize((80, 24))
     program.wait_for(lambda lines: sum("issue number" in line for line in lines) >= 3)
     leave(program)
 
@@ -130,25 +126,18 @@ def test_started_in_a_terminal_that_is_too_small_it_shows_what_is_waiting(start:
 def test_a_storm_of_resizes_ends_in_the_picture_that_was_there_before(real: Program) -> None:
     program = real()
     before = settled(program)
-    for step in range(60):
-        program.resize(20 + 3 * step, 4 + step % 40)
-    program.resize(80, 24)
+    program.resize(*((20 + 3 * step, 4 + step % 40) for step in range(60)), (80, 24))
     program.wait_for(lambda lines: lines == before)
     leave(program)
 
 
 def test_at_rest_on_day_old_issues_it_writes_nothing(real: Program) -> None:
-    program = real()
+    program = real("--slow", "--no-mouse")
     settled(program)
+    assert b"\x1b[?1000h" not in program.output
     before = len(program.output)
     with pytest.raises(AssertionError, match="never held"):
         program.wait_until(lambda: len(program.output) > before, timeout=2.0)
-
-
-def test_a_slow_line_is_not_sent_more(real: Program) -> None:
-    program = real("--slow", "--no-mouse")
-    leave(program)
-    assert b"\x1b[?1000h" not in program.output
 
 
 def settled(program: PtyProgram) -> list[str]:

@@ -6,6 +6,7 @@ gradient steps take a minute, at the same accuracy. Class weights make rare clas
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from immunos_tui.immune.components import Arrays, Meta, Progress, quiet
 from immunos_tui.immune.features import hashing
 from immunos_tui.immune.features.hashing import Bags, Tokenizer, words_of
+from immunos_tui.immune.features.layout import layout
 from immunos_tui.immune.table import FloatArray, IntArray
 from immunos_tui.model.errors import ArtifactError, DataError
 from immunos_tui.model.text import clean
@@ -25,11 +27,23 @@ BITS = 18
 
 PASSES = 12
 BATCH = 256
-RATE = 0.4
+RATE = 1.0
 SHRINK = 1e-6
 _START = 1e-3
 
 Float32 = NDArray[np.float32]
+
+
+def looking_words(text: str) -> list[str]:
+    """The words of a text, and after them words for its look: length, digits, capitals and signs in coarse steps."""
+    words = words_of(text)
+    numbers = [f"number:{min(len(word), 12)}" for word in words if word.isdigit()]
+    look = layout([text])[0]
+    steps = (math.log2(look[0] + 1), look[1] * 20, look[2] * 10, look[3] * 20, math.log2(look[5] + 1))
+    return [*words, *numbers, *(f"{name}:{int(step)}" for name, step in zip(_LOOKS, steps, strict=True))]
+
+
+_LOOKS = ("length", "digits", "capitals", "signs", "longest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +58,7 @@ class TextClassifier:
     bias: Float32
     idf: Float32
     fragments: bool
-    tokenize: Tokenizer = words_of
+    tokenize: Tokenizer = looking_words
 
     @classmethod
     def fit(
@@ -56,7 +70,7 @@ class TextClassifier:
         balanced: bool = True,
         fragments: bool = True,
         passes: int = PASSES,
-        tokenize: Tokenizer = words_of,
+        tokenize: Tokenizer = looking_words,
         progress: Progress = quiet,
     ) -> TextClassifier:
         """Learn classes from (n,) texts and (n,) labels. ``balanced`` weighs classes by the inverse of their size.
@@ -104,8 +118,9 @@ class TextClassifier:
         tokens = list(dict.fromkeys(self.tokenize(text[: hashing.TEXT_LIMIT])))
         keys = np.array([hashing.word_key(token, BITS) for token in tokens], dtype=np.int64)
         gain = (self.weights[keys, at] - self.weights[keys].mean(axis=1)) * self.idf[keys]
-        order = np.argsort(-gain, kind="stable")[:top]
-        return [(clean(tokens[i], 40), float(gain[i])) for i in order if gain[i] > 0]
+        order = np.argsort(-gain, kind="stable")
+        said = set(words_of(text[: hashing.TEXT_LIMIT]))
+        return [(clean(tokens[i], 40), float(gain[i])) for i in order if gain[i] > 0 and tokens[i] in said][:top]
 
     def state(self) -> tuple[Arrays, Meta]:
         """Arrays and a JSON-ready mapping that ``from_state`` reads back; features without weight are left out."""
@@ -118,7 +133,7 @@ class TextClassifier:
 
     @classmethod
     def from_state(
-        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], tokenize: Tokenizer = words_of
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], tokenize: Tokenizer = looking_words
     ) -> TextClassifier:
         """The classifier that ``state`` described. Raises ArtifactError where a part is missing."""
         try:
@@ -203,7 +218,7 @@ def _some_bags(texts: Sequence[str], fragments: bool, tokenize: Tokenizer) -> Ba
 
 def _weigh(bags: Bags, idf: Float32) -> Float32:
     """(1 + ln tf) idf of each entry, of unit length for each text."""
-    weight = (1 + np.log(bags.counts)) * idf[bags.keys]
+    weight: FloatArray = (1 + np.log(bags.counts)) * idf[bags.keys].astype(np.float64)
     length = np.sqrt(bags.sum(weight * weight))
     unit: Float32 = (weight / np.where(length > 0, length, 1.0)[bags.rows]).astype(np.float32)
     return unit

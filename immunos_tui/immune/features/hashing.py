@@ -44,7 +44,9 @@ class Bags:
     @classmethod
     def of(cls, rows: IntArray, keys: Keys, n: int) -> Bags:
         """The bags of ``n`` texts from one (row, key) pair for each occurrence."""
-        pairs, counts = np.unique((rows.astype(np.uint64) << np.uint64(32)) | keys.astype(np.uint64), return_counts=True)
+        pairs, counts = np.unique(
+            (rows.astype(np.uint64) << np.uint64(32)) | keys.astype(np.uint64), return_counts=True
+        )
         owner = (pairs >> np.uint64(32)).astype(np.int64)
         start = np.searchsorted(owner, np.arange(n + 1)).astype(np.int64)
         return cls(start, (pairs & np.uint64(0xFFFFFFFF)).astype(np.uint32), counts.astype(np.int64))

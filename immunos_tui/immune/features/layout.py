@@ -84,7 +84,8 @@ class LayoutModel:
         total = max(1, self.rows - own) + 1.0
         nats = -np.log((found + 0.5) / total)
         outside = np.abs(place - inside)
-        return np.where(outside > 0, np.log(2 * total) + np.log1p(outside), nats)
+        surprise: FloatArray = np.where(outside > 0, np.log(2 * total) + np.log1p(outside), nats)
+        return surprise
 
     def state(self) -> dict[str, NDArray[Any]]:
         return {"low": self.low, "high": self.high, "counts": self.counts, "medians": self.medians}

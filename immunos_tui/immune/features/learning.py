@@ -13,10 +13,11 @@ from immunos_tui.immune.features import hashing
 from immunos_tui.immune.features.hashing import GRAM_BITS, WORD_BITS, Bags
 from immunos_tui.immune.features.layout import LAYOUT, LayoutModel
 from immunos_tui.immune.features.neighbours import TextAntigens
+from immunos_tui.immune.features.reading import read_features
 from immunos_tui.immune.table import FloatArray, IntArray
 
 if TYPE_CHECKING:
-    from immunos_tui.immune.features.novelty import Features, NoveltyModel
+    from immunos_tui.immune.features.novelty import NoveltyModel
 
 ANTIGENS = 2048
 """Different self texts that are kept to find the nearest one."""
@@ -50,15 +51,19 @@ def _no_scores(owner: type[NoveltyModel]) -> Arrays:
     """Stand-ins for what is only known once self was scored."""
     empty = TextAntigens(np.zeros(0, np.uint32), np.zeros(1, np.int64), np.zeros(0, np.int64), np.zeros(0), 1)
     looks = len(LAYOUT) if owner.reading.layout else 0
-    return {"loo": np.zeros((0, 4)), "spread": np.zeros((3, 4)), "usual_looks": np.zeros(looks), "usual_new": np.zeros(()), **empty.state()}
+    return {
+        "loo": np.zeros((0, 4)),
+        "spread": np.zeros((3, 4)),
+        "usual_looks": np.zeros(looks),
+        "usual_new": np.zeros(1),
+        **empty.state(),
+    }
 
 
 def _counts(
     owner: type[NoveltyModel], once: Sequence[str], which: IntArray, copies: IntArray, progress: Progress
 ) -> Arrays:
     """In how many texts each word and fragment occurs, the looks, and how often each masked text does."""
-    from immunos_tui.immune.features.novelty import read_features
-
     words, grams = np.zeros(1 << WORD_BITS), np.zeros(1 << GRAM_BITS)
     looks, templates = [], []
     for part in hashing.chunks(once):
@@ -85,15 +90,11 @@ def _documents(bags: Bags, copies: IntArray, bits: int) -> NDArray[np.float64]:
     return np.bincount(bags.keys, weights=weights, minlength=1 << bits).astype(np.float64)
 
 
-def _antigens(
-    owner: type[NoveltyModel], column: str, arrays: Arrays, meta: Meta, texts: Sequence[str]
-) -> Arrays:
-    from immunos_tui.immune.features.novelty import read_features
-
+def _antigens(owner: type[NoveltyModel], column: str, arrays: Arrays, meta: Meta, texts: Sequence[str]) -> Arrays:
     model = owner(column, int(meta["rows"]), arrays, meta)
     parts = [read_features(owner.reading, texts[part]).words for part in hashing.chunks(texts)]
     bags = _join(parts)
-    return TextAntigens.of(bags, model.weights(bags)).state()
+    return TextAntigens.of(bags, model.tf_idf(bags)).state()
 
 
 def _join(parts: Sequence[Bags]) -> Bags:
@@ -112,15 +113,13 @@ def _scores(
     progress: Progress,
 ) -> Arrays:
     """Leave-one-out scores of some rows of self, and what is usual among them."""
-    from immunos_tui.immune.features.novelty import read_features
-
     antigen_of = np.full(len(once), -1, dtype=np.int64)
     antigen_of[chosen] = np.arange(len(chosen))
     needed, at = np.unique(which[rows], return_inverse=True)
     texts = [once[i] for i in needed]
     scores, looks, new = [], [], []
     for part in hashing.chunks(texts):
-        found: Features = read_features(model.reading, texts[part])
+        found = read_features(model.reading, texts[part])
         evidence = model.judge(found, antigen_of[needed[part]])
         scores.append(evidence.scores)
         looks.append(evidence.detail["looks"])
@@ -130,4 +129,4 @@ def _scores(
     usual = np.concatenate(looks)[at].mean(axis=0)
     spread = np.quantile(loo, [0.5, 0.9, 0.99], axis=0)
     most = np.quantile(np.concatenate(new)[at], 0.99)
-    return {"loo": loo, "loo_rows": rows, "spread": spread, "usual_looks": usual, "usual_new": np.asarray(most)}
+    return {"loo": loo, "loo_rows": rows, "spread": spread, "usual_looks": usual, "usual_new": np.array([most])}

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from immunos_tui.immune.components import Arrays, ComponentModel, Direction, Evidence, Meta, Progress, RowReasons, quiet
 from immunos_tui.immune.features.hashing import words_of
-from immunos_tui.immune.features.novelty import NoveltyModel, Reading, text_column
+from immunos_tui.immune.features.novelty import NoveltyModel, text_column
+from immunos_tui.immune.features.reading import Reading
 from immunos_tui.immune.table import Column, FloatArray, IntArray, Table
 from immunos_tui.immune.tabular import TabularModel
 from immunos_tui.model.errors import ArtifactError
@@ -200,6 +201,12 @@ class LogModel:
         """The rows of the fitted table that ``loo_scores`` stands for."""
         rows: IntArray = getattr(self.model, "loo_rows")  # noqa: B009
         return rows
+
+    @property
+    def weights(self) -> FloatArray | None:
+        """What each component counts for when they are fused; None for all alike."""
+        weights: FloatArray | None = getattr(self.model, "weights", None)
+        return weights
 
     @property
     def reads_sequences(self) -> bool:

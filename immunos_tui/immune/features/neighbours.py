@@ -18,7 +18,9 @@ _ROUNDING = 1e-9
 class TextAntigens:
     """``m`` self texts as an inverted index: for each feature, the texts that have it and its weight in them."""
 
-    def __init__(self, features: NDArray[np.uint32], start: IntArray, texts: IntArray, weights: FloatArray, m: int) -> None:
+    def __init__(
+        self, features: NDArray[np.uint32], start: IntArray, texts: IntArray, weights: FloatArray, m: int
+    ) -> None:
         self.features, self.start, self.texts, self.weights, self.m = features, start, texts, weights, m
 
     @classmethod
@@ -75,7 +77,9 @@ class TextAntigens:
         owner = np.repeat(bags.rows[entries] - rows.start, count)
         product = np.repeat(weights[entries], count) * self.weights[index]
         cells = (rows.stop - rows.start) * self.m
-        flat = np.bincount(owner * self.m + self.texts[index], weights=product, minlength=cells)
+        flat: FloatArray = np.bincount(owner * self.m + self.texts[index], weights=product, minlength=cells).astype(
+            float
+        )
         return flat.reshape(-1, self.m)
 
     def state(self) -> dict[str, NDArray[Any]]:

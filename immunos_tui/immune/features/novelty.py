@@ -7,18 +7,30 @@ lengths and shares of characters; ``template`` is -ln of the share of self that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from immunos_tui.immune.components import ABOVE, BELOW, UNSEEN, Arrays, Direction, Evidence, Meta, Progress, RowReasons, quiet
+from immunos_tui.immune.components import (
+    ABOVE,
+    BELOW,
+    UNSEEN,
+    Arrays,
+    Direction,
+    Evidence,
+    Meta,
+    Progress,
+    RowReasons,
+    quiet,
+)
 from immunos_tui.immune.features import hashing
-from immunos_tui.immune.features.hashing import GRAM_BITS, WORD_BITS, Bags, Keys
-from immunos_tui.immune.features.layout import LAYOUT, LayoutModel, layout
+from immunos_tui.immune.features.hashing import GRAM_BITS, WORD_BITS, Bags
+from immunos_tui.immune.features.layout import LAYOUT, LayoutModel
+from immunos_tui.immune.features.learning import learn
 from immunos_tui.immune.features.neighbours import TextAntigens
+from immunos_tui.immune.features.reading import Features, Reading, read_features
 from immunos_tui.immune.features.words import Describer
 from immunos_tui.immune.table import FloatArray, IntArray, Table
 from immunos_tui.model.errors import ArtifactError, DataError
@@ -33,44 +45,6 @@ _LEAST = np.array([0.05, 0.1, 0.02, 0.1])
 """The least spread of each component that attribution counts with: self may be made of copies."""
 
 PLAIN = ("wording", "rare words", "new fragments")
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How a kind of text is read: what is masked in it, its tokens, and which components judge it."""
-
-    mask: Callable[[str], str]
-    tokenize: Callable[[str], list[str]]
-    layout: bool
-    length_power: float
-    """Sums over a text's features are divided by their number to this power: 1 makes means, 0.5 still counts length."""
-
-
-@dataclass(frozen=True, slots=True)
-class Features:
-    """The hashed features of some texts: words with word pairs, the keys that surprise, fragments, look and template."""
-
-    words: Bags
-    rare: Bags
-    grams: Bags
-    look: FloatArray
-    template: Keys
-
-
-def read_features(reading: Reading, texts: Sequence[str]) -> Features:
-    """The hashed features of masked texts."""
-    n = len(texts)
-    rows, keys = hashing.word_pairs(texts, reading.tokenize)
-    pair_rows, pair_keys = hashing.bigrams(rows, keys)
-    both_rows = np.concatenate([rows, pair_rows])
-    both = hashing.fold(np.concatenate([keys, pair_keys]), WORD_BITS)
-    words = Bags.of(both_rows, both, n)
-    rare = words if reading.length_power == 1 else Bags.of(rows, hashing.fold(keys, WORD_BITS), n)
-    gram_rows, gram_keys = hashing.gram_pairs(texts)
-    grams = Bags.of(gram_rows, hashing.fold(gram_keys, GRAM_BITS), n)
-    look = layout(texts) if reading.layout else np.zeros((n, 0))
-    template = np.array([hashing.word_key(text, 32) for text in texts], dtype=np.uint32)
-    return Features(words, rare, grams, look, template)
 
 
 class NoveltyModel:
@@ -120,8 +94,6 @@ class NoveltyModel:
 
     @classmethod
     def fit(cls, table: Table, *, seed: int, preset: str, progress: Progress = quiet) -> Self:
-        from immunos_tui.immune.features.learning import learn
-
         column = text_column(table)
         texts = [cls.reading.mask(text) for text in table.column(column).values]
         if not any(text.strip() for text in texts):
@@ -146,7 +118,7 @@ class NoveltyModel:
     def judge(self, found: Features, own: IntArray | None = None) -> Evidence:
         """Component scores of read texts. ``own`` (n,) marks texts of self: the antigen that each is, or -1."""
         mine = 0 if own is None else 1
-        weights = self.weights(found.words)
+        weights = self.tf_idf(found.words)
         alone = None if own is None else np.where(self._unique(own), own, -1)
         near, antigen = self._antigens.nearest(found.words, weights, alone)
         near[np.diff(found.words.start) == 0] = 0.0
@@ -177,7 +149,7 @@ class NoveltyModel:
         unique: NDArray[np.bool_] = self.arrays["copies"][np.maximum(own, 0)] == 1
         return unique
 
-    def weights(self, bags: Bags) -> FloatArray:
+    def tf_idf(self, bags: Bags) -> FloatArray:
         """(1 + ln tf) idf of each entry, of unit length for each text (Salton and Buckley 1988)."""
         idf = np.log((1.0 + self.rows) / (1.0 + self.word_counts[bags.keys])) + 1.0
         return unit_length(bags, (1 + np.log(bags.counts)) * idf)
@@ -222,7 +194,7 @@ class NoveltyModel:
             cell = (bags.keys * np.uint32(0x9E3779B1)) >> np.uint32(24)
             sign = 1.0 - 2.0 * ((bags.keys >> np.uint32(3)) & np.uint32(1))
             flat = np.bincount(
-                bags.rows * SKETCH + cell, weights=sign * self.weights(bags), minlength=len(bags) * SKETCH
+                bags.rows * SKETCH + cell, weights=sign * self.tf_idf(bags), minlength=len(bags) * SKETCH
             )
             out[part] = flat.reshape(-1, SKETCH)
         return out

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from immunos_tui.immune.features.hashing import words_of
-from immunos_tui.immune.features.novelty import NoveltyModel, Reading
+from immunos_tui.immune.features.novelty import NoveltyModel
+from immunos_tui.immune.features.reading import Reading
 
 
 def as_it_is(text: str) -> str:

@@ -33,7 +33,7 @@ class Describer:
         self._tokenize, self._counts, self._rows = tokenize, word_counts, rows
         self._loo = np.sort(arrays["loo"], axis=0)
         self._spread = arrays["spread"]
-        self._usual_new = float(arrays["usual_new"])
+        self._usual_new = float(arrays["usual_new"][0])
         self._looks = arrays["look_quantiles"] if has_layout else np.zeros((3, 0))
 
     def reasons(
