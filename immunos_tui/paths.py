@@ -107,9 +107,10 @@ def private_dir(path: Path) -> Path:
     """
     try:
         # mkdir's own parents=True would leave the folders in between open to others.
-        for part in (*reversed(path.parents), path):
+        for part in reversed(path.parents):
             if not part.exists():
                 part.mkdir(mode=0o700, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
         mode = path.lstat().st_mode
     except OSError as error:
         raise StoreError(

@@ -58,7 +58,9 @@ def list_(
 
 @command.command()
 @click.argument("number", type=ISSUE, metavar="ID")
-@click.option("--evidence", type=click.IntRange(min=0), metavar="N", help="At most this many detections: 3, in JSON 20.")
+@click.option(
+    "--evidence", type=click.IntRange(min=0), metavar="N", help="At most this many detections: 3, in JSON 20."
+)
 @json_option
 @pass_setup
 def show(setup: Setup, /, number: int, evidence: int | None, as_json: bool) -> None:

@@ -109,7 +109,7 @@ def _facts(issue: Issue, now: int) -> list[tuple[str, object]]:
 
 def _evidence(item: Evidence) -> list[str]:
     head = (
-        f"row {item.row} of {clean(item.source)}: {item.result}, p-value {item.p_value:.4g},"
+        f"row {item.row + 1} of {clean(item.source)}: {item.result}, p-value {item.p_value:.4g},"
         f" confidence {item.confidence:.2f}, {clean(item.agent)} version {item.version}"
     )
     why = item.explanation

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -113,7 +113,11 @@ class Encoder:
     @property
     def dense(self) -> bool:
         """True when the features are plain numbers that were never missing: what an embedding looks like."""
-        return not self.categories and not self._flagged and not self._units.any()
+        return not self.categories and not self._flagged
+
+    def plain(self) -> Encoder:
+        """The same encoding without log scales."""
+        return Encoder(tuple(replace(code, log_unit=0.0) for code in self.numbers), self.categories)
 
     @property
     def closed(self) -> int:

@@ -13,7 +13,9 @@ def sentence(reasons: tuple[FeatureReason, ...], margin: float, memory: str) -> 
     if reasons:
         parts.append(headline(reasons[0]))
     if margin > 1:
-        parts.append(f"the row lies {margin:.{0 if margin >= 10 else 1}f} times outside the tolerance of its nearest self row")
+        parts.append(
+            f"the row lies {margin:.{0 if margin >= 10 else 1}f} times outside the tolerance of its nearest self row"
+        )
     elif not parts:
         parts.append("nothing stands out: the row lies inside self's tolerance")
     return "; ".join(parts) + "."

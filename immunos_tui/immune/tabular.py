@@ -18,7 +18,7 @@ from immunos_tui.immune.antigens import Antigens, Nearest, winners
 from immunos_tui.immune.attribution import MEDIAN, Describer, by_feature, quantiles, row_values, shares_of, sides
 from immunos_tui.immune.components import Arrays, Direction, Evidence, Meta, Progress, RowReasons, quiet
 from immunos_tui.immune.encode import Encoded, Encoder
-from immunos_tui.immune.projection import Embedding, suits
+from immunos_tui.immune.projection import LEAST_COLUMNS, Embedding, suits
 from immunos_tui.immune.table import FloatArray, IntArray, Table
 from immunos_tui.immune.twins import Twins
 from immunos_tui.immune.views import Float32, Projection, Views
@@ -154,8 +154,12 @@ class TabularModel:
             raise UsageError(f"There is no preset {preset!r}.", "Choose immune, lite or robust.")
         progress("encode", 0.0, f"{table.rows} rows")
         encoder = Encoder.fit(table)
+        if project is None:
+            project = (
+                encoder.dense and len(encoder.owner) >= LEAST_COLUMNS and suits(encoder.plain().encode(table).matrix)
+            )
+        encoder = encoder.plain() if project else encoder
         raw = encoder.encode(table).matrix
-        project = encoder.dense and suits(raw) if project is None else project
         embedding = Embedding.fit(raw) if project else None
         matrix = embedding(raw) if embedding else raw
         residual = embedding.residual(raw, matrix) if embedding else None

@@ -203,8 +203,8 @@ class Store:
         """One consistent view of the database for as long as the block lasts."""
         db = self.db
         with explained(self.path):
-            db.execute("BEGIN")
             try:
+                db.execute("BEGIN")
                 yield db
             finally:
                 if db.in_transaction:
@@ -224,8 +224,8 @@ class Store:
             )
         db = self.db
         with explained(self.path):
-            begin(db)
             try:
+                begin(db)
                 migrations.require_current(db, self.path)
                 transaction = Transaction(self, db)
                 yield transaction

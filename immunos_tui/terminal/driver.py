@@ -1,7 +1,7 @@
 """Textual's Linux driver, made to leave at once, to survive bad input and to give the terminal back always.
 
 It relies on these names of Textual 8.2.8 that are not public, and a test asserts that they exist:
-``LinuxDriver._file``, ``_auto_restart``, ``_must_signal_resume``, ``_in_band_window_resize``,
+``LinuxDriver._file``, ``_writer_thread``, ``_auto_restart``, ``_must_signal_resume``, ``_in_band_window_resize``,
 ``_get_terminal_size``, ``_sigtstp_application``, ``_sigcont_application``, ``Driver._app``, ``_loop``, ``_mouse``.
 """
 
@@ -36,7 +36,6 @@ RESIZE_INTERVAL = 0.05
 
 BACKGROUND_CHECK = 0.3
 """Seconds until a program that was put in the background, and could not be stopped there, looks again."""
-
 
 _PIECES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[^\x1b]*|[^\x1b]+")
 """A control sequence, or text up to the next escape: what is lost where the parser fails."""
@@ -94,6 +93,9 @@ class TerminalDriver(LinuxDriver):
         self._stop_read, self._stop_write = os.pipe()
         self.is_painting = True
         super().start_application_mode()
+        if self._writer_thread is None or not self._writer_thread.is_alive():  # the terminal went away meanwhile
+            self.is_painting = False
+            return self.lifelines.lose_terminal()
         signal.signal(signal.SIGWINCH, self._on_window_change)
 
     def stop_application_mode(self) -> None:

@@ -70,9 +70,7 @@ def test_a_batch_is_whole_or_nothing(house: Any) -> None:
         assert detections.recorded_rows(db, 1, source, 0, 9) == set()
 
 
-@pytest.mark.parametrize(
-    ("kind", "reopens"), [("threat", True), ("false_positive", False), ("benign", False)]
-)
+@pytest.mark.parametrize(("kind", "reopens"), [("threat", True), ("false_positive", False), ("benign", False)])
 def test_more_of_what_was_resolved(house: Any, kind: str, reopens: bool) -> None:
     number = detected_issue(house)
     house.spleen.verdict([number], kind)

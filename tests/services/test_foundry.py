@@ -45,7 +45,10 @@ def test_the_first_version_serves_and_later_ones_wait(house: Any) -> None:
     assert house.foundry.in_service("net-1")[1].number == 1
     house.foundry.promote("net-1")
     assert house.foundry.in_service("net-1")[1].number == 2
-    assert [(item.number, item.state) for item in house.foundry.versions("net-1")] == [(2, "in_service"), (1, "candidate")]
+    assert [(item.number, item.state) for item in house.foundry.versions("net-1")] == [
+        (2, "in_service"),
+        (1, "candidate"),
+    ]
     with pytest.raises(ConflictError, match="in service already"):
         house.foundry.promote("net-1")
     house.foundry.promote("net-1", 1)

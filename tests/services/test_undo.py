@@ -27,7 +27,9 @@ UNTOUCHED = ("id", "title", "body", "status", "priority", "owner", "project", "t
 def person(folder: Path, name: str) -> House:
     """The house as one OS user has it open, in a program of their own."""
     paths = find_paths({"IMMUNOS_BASE_PATH": str(folder)})
-    store = Store(paths.database, load_key(paths.secret_key, {}, paths.database), AuditHead(paths.audit_head), actor=name)
+    store = Store(
+        paths.database, load_key(paths.secret_key, {}, paths.database), AuditHead(paths.audit_head), actor=name
+    )
     return House(paths, Settings(), store, name)
 
 
@@ -100,7 +102,12 @@ class Triage(RuleBasedStateMachine):
     def comment(self, who: str, ids: list[int]) -> None:
         self.step(who, lambda spleen: spleen.comment(ids, "words"))
 
-    @rule(who=WHO, ids=NUMBERS, kind=st.sampled_from(["threat", "benign", "false_positive", "duplicate"]), of=st.integers(1, 4))
+    @rule(
+        who=WHO,
+        ids=NUMBERS,
+        kind=st.sampled_from(["threat", "benign", "false_positive", "duplicate"]),
+        of=st.integers(1, 4),
+    )
     def verdict(self, who: str, ids: list[int], kind: str, of: int) -> None:
         self.step(who, lambda spleen: spleen.verdict(ids, kind, of=of, why="because"))
 

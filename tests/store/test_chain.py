@@ -52,7 +52,11 @@ def test_every_field_is_under_the_hash(name: str, value: str) -> None:
     assert link(b"k", "1" * 64, **FIELDS) != link(b"k", GENESIS, **FIELDS)  # type: ignore[arg-type]
 
 
-@given(st.dictionaries(st.text(max_size=5), st.text(st.characters(categories=None), max_size=5) | st.integers() | st.none()))
+@given(
+    st.dictionaries(
+        st.text(max_size=5), st.text(st.characters(categories=None), max_size=5) | st.integers() | st.none()
+    )
+)
 def test_a_payload_has_one_text(payload: dict[str, object]) -> None:
     text = canonical(payload)
     assert text.isascii()

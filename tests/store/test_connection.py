@@ -153,7 +153,9 @@ WITHOUT_PRIVILEGE = (
 
 def unprivileged(*words: str) -> subprocess.CompletedProcess[str]:
     """Run a command as this user, but bound by permissions also where that is root."""
-    return subprocess.run([sys.executable, "-c", WITHOUT_PRIVILEGE, *words], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT_PRIVILEGE, *words], capture_output=True, text=True, check=False
+    )
 
 
 def bound_by_permissions(tmp_path: Path) -> bool:

@@ -17,7 +17,9 @@ from immunos_tui.resources import resource
 from immunos_tui.store import migrations
 from immunos_tui.store.migrations import ensure, latest, statements, steps, version_of
 
-SECOND = "CREATE TABLE songs (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;\nALTER TABLE meta ADD COLUMN note TEXT;\n"
+SECOND = (
+    "CREATE TABLE songs (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;\nALTER TABLE meta ADD COLUMN note TEXT;\n"
+)
 
 
 @pytest.fixture
@@ -39,7 +41,10 @@ def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
 def shape(db: sqlite3.Connection) -> dict[str, str]:
     """Every object of a database with its SQL, without comments and spacing."""
     rows = db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-    return {name: " ".join(re.sub(r"--[^\n]*", "", sql).replace("(", " ( ").replace(")", " ) ").split()) for name, sql in rows}
+    return {
+        name: " ".join(re.sub(r"--[^\n]*", "", sql).replace("(", " ( ").replace(")", " ) ").split())
+        for name, sql in rows
+    }
 
 
 def test_the_readable_schema_is_what_migrations_make(tmp_path: Path) -> None:
@@ -63,18 +68,14 @@ def test_every_table_is_described() -> None:
 
 
 def test_statements_keep_triggers_whole() -> None:
-    script = (
-        "-- a; comment\nCREATE TABLE a (b);\n\nCREATE TRIGGER t AFTER INSERT ON a BEGIN\n  SELECT 1;\n  SELECT 2;\nEND;\nSELECT 3\n"
-    )
+    script = "-- a; comment\nCREATE TABLE a (b);\n\nCREATE TRIGGER t AFTER INSERT ON a BEGIN\n  SELECT 1;\n  SELECT 2;\nEND;\nSELECT 3\n"
     found = list(statements(script))
     assert len(found) == 3
     assert found[1].startswith("CREATE TRIGGER")
     assert found[1].endswith("END;")
 
 
-def test_an_older_database_is_copied_and_then_upgraded(
-    house: Any, next_release: Callable[[str], int]
-) -> None:
+def test_an_older_database_is_copied_and_then_upgraded(house: Any, next_release: Callable[[str], int]) -> None:
     house.spleen.new("kept")
     house.close()
     number = next_release(SECOND)

@@ -38,9 +38,9 @@ def main() -> None:
             os.write(report, b"continued 0\n")
         else:
             break
+    os.write(report, b"exit %d\n" % os.waitstatus_to_exitcode(status))
     with contextlib.suppress(OSError):  # the terminal may be gone
         os.write(1, b"\x1b]9999;ended\x07")
-    os.write(report, b"exit %d\n" % os.waitstatus_to_exitcode(status))
     signal.pause()
 
 

@@ -104,6 +104,7 @@ class PtyProgram:
         self._fed = 0
         self._modes = set(modes)
         self._leads = leads
+        self._stalled = False
         self._changed = threading.Condition()
         self._terminal = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._terminal)
@@ -192,6 +193,17 @@ class PtyProgram:
         os.write(self._close, b"x")
         self._wait(lambda: self._master < 0, "the terminal is still there")
 
+    def stall(self) -> None:
+        """Take no more output, as a broken line does that nobody has noticed yet."""
+        os.write(self._close, b"s")
+        self._wait(lambda: self._stalled, "the terminal is still read")
+
+    def is_stuck(self) -> bool:
+        """Whether the terminal has no room for more output."""
+        poller = select.poll()
+        poller.register(self._slave, select.POLLOUT)
+        return not poller.poll(0)
+
     def take_foreground(self) -> None:
         """Make this program the foreground job again and continue it, as ``fg`` in a shell does."""
         os.kill(self.pid, signal.SIGCONT)
@@ -242,7 +254,7 @@ class PtyProgram:
                 self._changed.wait(min(left, 0.05))
 
     def _drained(self) -> bool:
-        return END_MARK in self.output or self._master < 0 or self._leads
+        return END_MARK in self.output or self._master < 0 or self._leads or self._stalled
 
     def _lines(self) -> list[str]:
         data = bytes(self.output[self._fed :])
@@ -267,11 +279,11 @@ class PtyProgram:
                     data = os.read(descriptor, 65536)
                 with self._changed:
                     self._take(descriptor, data)
-                    if not data or descriptor == self._closing:
+                    if not data or data == b"x" and descriptor == self._closing:
                         watched.discard(descriptor)
                     if descriptor == self._closing:
                         watched.discard(self._master)
-                        self._hang_up()
+                        self._stop_reading(data)
                     self._changed.notify_all()
 
     def _take(self, descriptor: int, data: bytes) -> None:
@@ -297,7 +309,8 @@ class PtyProgram:
         else:
             self.exit_code = int(number)
 
-    def _hang_up(self) -> None:
-        if self._master >= 0:
+    def _stop_reading(self, command: bytes) -> None:
+        self._stalled = True
+        if command == b"x" and self._master >= 0:
             os.close(self._master)
-        self._master = -1
+            self._master = -1

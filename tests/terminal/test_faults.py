@@ -26,7 +26,7 @@ def test_the_private_names_that_the_driver_relies_on_exist() -> None:
     for name in ("_get_terminal_size", "_sigtstp_application", "_sigcont_application"):
         assert callable(getattr(LinuxDriver, name))
     names = set(LinuxDriver.__init__.__code__.co_names) | set(Driver.__init__.__code__.co_names)
-    assert {"_file", "_must_signal_resume", "_in_band_window_resize"} <= names
+    assert {"_file", "_writer_thread", "_must_signal_resume", "_in_band_window_resize"} <= names
     assert {"_auto_restart", "_app", "_loop", "_mouse"} <= names
 
 
@@ -79,6 +79,17 @@ def test_a_lost_terminal_ends_it_while_it_is_busy(fault: Fault, tmp_path: Path) 
     wait_busy(program, tmp_path)
     program.hang_up()
     assert program.wait_exit() == 128 + signal.SIGHUP
+
+
+def test_a_signal_ends_it_while_the_terminal_takes_nothing(fault: Fault) -> None:
+    program = fault("--mouse")
+    program.stall()
+    program.resize(*((40 + step, 20) for step in range(200)))
+    program.send(*["down"] * 900)
+    program.wait_until(program.is_stuck)
+    program.kill(signal.SIGTERM)
+    assert program.wait_exit() == 128 + signal.SIGTERM
+    assert program.is_cooked()
 
 
 def test_a_signal_that_was_ignored_stays_ignored(fault: Fault) -> None:

@@ -53,7 +53,15 @@ class Operator:
         getattr(self, self.dice.choice(["priority", "comment", "assign", "judge"]))(number, token)
 
     def priority(self, number: int, _token: str) -> None:
-        self.set(number, "priority", self.dice.choice(["critical", "high", "medium", "low"]), "issue", "edit", number, "--priority")
+        self.set(
+            number,
+            "priority",
+            self.dice.choice(["critical", "high", "medium", "low"]),
+            "issue",
+            "edit",
+            number,
+            "--priority",
+        )
 
     def assign(self, number: int, token: str) -> None:
         run("issue", "edit", number, "--body", "x")

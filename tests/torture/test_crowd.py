@@ -28,14 +28,14 @@ CHILD = (
 @pytest.mark.timeout(600)
 def test_eight_programs_make_their_issues_at_once(base: Path, cli: Callable[..., Done], tmp_path: Path) -> None:
     children = [
-        subprocess.Popen([sys.executable, "-c", CHILD, str(name)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(name)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         for name in range(PROCESSES)
     ]
-    numbers: list[int] = []
-    for child in children:
-        out, err = child.communicate(timeout=600)
-        assert (child.returncode, err) == (0, "")
-        numbers += [int(line) for line in out.split()]
+    said = [child.communicate(timeout=600) for child in children]
+    assert [(child.returncode, err) for child, (_, err) in zip(children, said, strict=True)] == [(0, "")] * PROCESSES
+    numbers = [int(line) for out, _ in said for line in out.split()]
     total = PROCESSES * EACH
     assert sorted(numbers) == list(range(1, total + 1))
     items = json.loads(cli("issue", "list", "--json").out)["items"]
