@@ -14,9 +14,11 @@ BENCH_STAMP := $(VENV)/.made-from-bench-lock
 PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13 python3.14; do \
 	if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo "$$name"; break; fi; done)
 
-# Test processes: one a core, four at most, since each may hold a pseudo-terminal and a job.
+# Test processes: one a core, four at most, since each may hold a pseudo-terminal and a job; the matrix library gets no threads
+# beside them. The slowest tests are named at the end.
 WORKERS ?= auto
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses=4 --dist=worksteal
+PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest \
+	-n $(WORKERS) --maxprocesses=4 --dist=worksteal --durations=10 --durations-min=5
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1

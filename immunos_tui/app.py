@@ -13,7 +13,6 @@ from rich.text import Text
 from textual import on
 from textual.binding import Binding
 from textual.command import Provider
-from textual.dom import DOMNode
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -102,7 +101,7 @@ class ImmunosApp(CrashSafeApp):
         self._loaded = loaded
         self._last_tab = ""
         self._tab = loaded.settings.ui.start_tab
-        self._clashed: set[str] = set()
+        self._lost_keys: set[str] = set()
         self.key_changes: dict[str, str] = dict(loaded.settings.keys)
         self.host_name = clean(os.uname().nodename.split(".")[0], 20)
         for theme in OWN_THEMES:
@@ -272,17 +271,13 @@ class ImmunosApp(CrashSafeApp):
             )
         return lines
 
-    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
-        """Two actions have one key: say so, once for each."""
-        fresh = sorted({binding.id for binding in clashed_bindings if binding.id} - self._clashed)
+    def say_lost_keys(self, lost: set[str]) -> None:
+        """The keys in the settings leave some actions without one: say so, once for each."""
+        fresh = sorted(lost - self._lost_keys)
         if fresh:
-            self._clashed.update(fresh)
-            self.notify(
-                f"The keys in your settings leave no key for {', '.join(fresh)}; the palette still has it.",
-                title="Settings",
-                severity="warning",
-                markup=False,
-            )
+            self._lost_keys.update(fresh)
+            words = f"The keys in your settings leave no key for {', '.join(fresh)}."
+            self.notify(words, title="Settings", severity="warning", markup=False)
 
     @on(SnapshotTaken)
     def take_snapshot(self, event: SnapshotTaken) -> None:

@@ -114,7 +114,7 @@ CREATE TABLE detections (
     explanation TEXT,
     UNIQUE (version_id, source_id, row)
 ) STRICT;
-CREATE INDEX detections_by_issue ON detections (issue_id, id) WHERE issue_id IS NOT NULL;
+CREATE INDEX detections_by_issue ON detections (issue_id, at) WHERE issue_id IS NOT NULL;
 CREATE INDEX detections_with_evidence ON detections (issue_id, version_id) WHERE explanation IS NOT NULL;
 
 -- Detections by minute, for the rate of the posture strip.

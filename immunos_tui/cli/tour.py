@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 
 import click
 
@@ -28,10 +28,17 @@ def command(setup: Setup, /, wipe: bool) -> int:
     last = tour.run_tour(setup.house, lambda sentence: say(clean(sentence)))
     if last.state is not JobState.DONE:
         raise ImmunosError(f"The tour's scan ended as {last.state}.", last.hint or last.error or "")
-    if sys.stdin is None or sys.stdout is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not on_terminal():
         say("See what was found: `immunos-tui issue list`, or open the program in a terminal.")
         return 0
     setup.close()
     from immunos_tui.opening import open_screens
 
     return int(open_screens({**setup.flags, "ui.start_tab": "spleen"}))
+
+
+def on_terminal() -> bool:
+    """Whether the screens can be opened here."""
+    from immunos_tui.terminal.environment import detect, refusal
+
+    return refusal(detect(os.environ)) is None

@@ -43,7 +43,7 @@ class Surprisal:
         excess = float(tail.mean()) if len(tail) else max(0.1 * abs(edge), spread, 1e-6)
         body = ordered < edge
         knots, levels = _thin(ordered[body], nats[body], edge, max(spread, abs(edge)))
-        return cls(np.append(knots, edge), np.append(levels, -np.log(TAIL)), max(excess, 1e-9 * max(abs(edge), 1e-300)))
+        return cls(np.append(knots, edge), np.append(levels, -np.log(TAIL)), max(excess, 1e-9 * max(abs(edge), 1.0)))
 
     def __call__(self, scores: FloatArray) -> FloatArray:
         """The surprisal of each score, in nats; monotone, continuous, and unbounded above."""

@@ -27,7 +27,7 @@ from immunos_tui.immune.fusion import fuse, weights_of
 from immunos_tui.immune.judgement import ALPHA_HIGH, ALPHA_LOW, Judgement, confidences, verdicts
 from immunos_tui.immune.memory import THREAT, TOLERATED, Match, Memory
 from immunos_tui.immune.pipelines import model_of, model_of_kind
-from immunos_tui.immune.table import FloatArray, IntArray, Kind, Table, as_table
+from immunos_tui.immune.table import FloatArray, IntArray, Kind, Table, as_kinds, as_table
 from immunos_tui.immune.views import spread
 from immunos_tui.model.errors import ArtifactError, DataError, UsageError
 from immunos_tui.model.explanation import Explanation
@@ -281,13 +281,7 @@ class Detector:
     def _prepared(self, data: Data) -> Table:
         """The trained columns of ``data``; an array's columns are taken in the training data's order."""
         if isinstance(data, Table):
-            missing = [name for name in self.columns if name not in data]
-            if missing:
-                more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-                raise DataError(f"The column {missing[0]!r} is missing{more}.", "Columns are matched by name.")
-            return (
-                data.select(name for name, _ in self.kinds) if data.names != tuple(n for n, _ in self.kinds) else data
-            )
+            return as_kinds(data, self.kinds)
         names = tuple(name for name, _ in self.kinds)
         array = np.asarray(data)
         if array.ndim == 2 and array.shape[1] != len(names):

@@ -125,8 +125,7 @@ class Encoder:
         return len(self._fixed) + sum(code.surprising for code in self.categories)
 
     def encode(self, table: Table) -> Encoded:
-        """The matrix of ``table``'s rows; raises DataError naming a column that is missing or has another kind."""
-        table = self._as_trained(table)
+        """The matrix of ``table``'s rows; raises DataError naming a column that is missing or not of its trained kind."""
         raw = table.numbers([code.name for code in self.numbers])
         absent = np.isnan(raw)
         any_absent = bool(absent.any())
@@ -143,22 +142,6 @@ class Encoder:
                 changed[:, self._place[code.name]] |= unseen
         matrix = blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
         return Encoded(matrix, changed)
-
-    def _as_trained(self, table: Table) -> Table:
-        """The table with every column in the kind that it was trained as; DataError names a column that is missing."""
-        columns = []
-        for wanted, codes in (("number", self.numbers), ("category", self.categories)):
-            for code in codes:
-                if code.name not in table:
-                    known = f"The detector was trained on {len(self.features)} columns and matches them by name."
-                    raise DataError(f"The column {code.name!r} is missing.", known)
-                column = table.column(code.name)
-                if (column.kind == "number") != (wanted == "number"):
-                    columns.append(_as_number(column) if wanted == "number" else _as_words(column))
-        if not columns:
-            return table
-        swapped = {column.name: column for column in columns}
-        return Table(tuple(swapped.get(column.name, column) for column in table.columns))
 
     def _number_block(self, raw: FloatArray, absent: NDArray[np.bool_] | None) -> FloatArray:
         if absent is not None:
@@ -252,20 +235,3 @@ def _category_block(code: CategoryCode, column: Column) -> tuple[FloatArray, NDA
         lookup[code.hot : unknown, code.hot : -1] = 1.0
         lookup[:, -1] = rarity
     return lookup[places], unseen if unseen.any() else None
-
-
-def _as_number(column: Column) -> Column:
-    """Words read as numbers; what cannot be read is missing."""
-
-    def read(word: str) -> float:
-        try:
-            return float(word)
-        except ValueError:
-            return float("nan")
-
-    return Column(column.name, "number", np.array([read(str(word)) for word in column.values.tolist()]))
-
-
-def _as_words(column: Column) -> Column:
-    words = ["" if np.isnan(value) else f"{value:.15g}" for value in column.values.tolist()]
-    return Column(column.name, "category", np.array(words, dtype=object))

@@ -162,6 +162,40 @@ def as_table(data: Table | ArrayLike) -> Table:
     return data if isinstance(data, Table) else Table.from_array(data)
 
 
+def as_kinds(table: Table, kinds: Sequence[tuple[str, Kind]]) -> Table:
+    """The named columns, in that order and of those kinds.
+
+    Words are read as numbers where numbers are wanted (what cannot be read is missing), numbers are written out where words are.
+    DataError names a column that is missing.
+    """
+    missing = [name for name, _ in kinds if name not in table]
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise DataError(f"The column {missing[0]!r} is missing{more}.", "Columns are matched by name.")
+    if table.names == tuple(name for name, _ in kinds) and all(
+        (column.kind == "number") == (kind == "number") for column, (_, kind) in zip(table.columns, kinds, strict=True)
+    ):
+        return table
+    return Table(tuple(_as_kind(table.column(name), kind) for name, kind in kinds))
+
+
+def _as_kind(column: Column, kind: Kind) -> Column:
+    if (column.kind == "number") == (kind == "number"):
+        return column
+    values = column.values.tolist()
+    if kind == "number":
+        return Column(column.name, kind, np.array([_read(value) for value in values], dtype=np.float64))
+    words = ["" if np.isnan(value) else f"{value:.15g}" for value in values]
+    return Column(column.name, kind, np.array(words, dtype=object))
+
+
+def _read(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return float("nan")
+
+
 def _index(indices: ArrayLike | slice) -> Any:
     if isinstance(indices, slice):
         return indices

@@ -47,7 +47,7 @@ def canonical(payload: Mapping[str, Any]) -> str:
     return json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
 
 
-def link(
+def link(  # noqa: PLR0913 - every field of the row is under its hash
     key: bytes,
     previous: str,
     *,

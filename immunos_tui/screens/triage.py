@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-
 from immunos_tui.model.issue import Issue, Priority, VerdictKind
 from immunos_tui.model.text import clean
 from immunos_tui.screens.dialogs import Choice, Field, Form, KeyMenu, ListSuggester, Prompt, confirm

@@ -20,8 +20,8 @@ from immunos_tui.model.issue import Comment, Issue, Priority, Status, VerdictKin
 from immunos_tui.model.posture import Posture
 from immunos_tui.model.query import SORTS, parse_query
 from immunos_tui.model.text import storable
-from immunos_tui.store import Store, Transaction, activity, detections, issues
 from immunos_tui.services.undo import Undo
+from immunos_tui.store import Store, Transaction, activity, detections, issues
 
 MINUTE = 60_000
 RATE_MINUTES = 20
@@ -91,14 +91,14 @@ class Spleen:
         with self._store.read() as db:
             return _required(issues.get(db, issue_id), issue_id)
 
-    def detail(self, issue_id: int, evidence: int = 20) -> IssueDetail:
+    def detail(self, issue_id: int, evidence: int = 6) -> IssueDetail:
         with self._store.read() as db:
             issue = _required(issues.get(db, issue_id), issue_id)
             return IssueDetail(
                 issue,
                 tuple(detections.evidence(db, issue_id, evidence)),
                 tuple(issues.comments(db, issue_id)),
-                tuple(activity.of_subject(db, "issue", issue_id, 50)),
+                tuple(activity.of_subject(db, "issue", issue_id, 30)),
                 tuple(detections.issue_minutes(db, issue_id, self._store.clock(), RATE_MINUTES)),
             )
 
@@ -288,6 +288,13 @@ def _verdict(kind: VerdictKind | str) -> VerdictKind:
         raise UsageError(f"There is no verdict {kind!r}.", f"It takes {', '.join(VerdictKind)}.") from error
 
 
+def _priority(value: str) -> Priority:
+    try:
+        return Priority(str(value).lower())
+    except ValueError as error:
+        raise UsageError(f"There is no priority {value!r}.", f"It takes {', '.join(Priority)}.") from error
+
+
 def _checked(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields in their canonical form.
 
@@ -311,12 +318,7 @@ def _checked(fields: dict[str, Any]) -> dict[str, Any]:
                 f"The {name} has {len(values[name]):,} characters, and {limit:,} are allowed.", "Shorten it."
             )
     if values.get("priority") is not None:
-        try:
-            values["priority"] = Priority(str(values["priority"]).lower())
-        except ValueError as error:
-            raise UsageError(
-                f"There is no priority {values['priority']!r}.", f"It takes {', '.join(Priority)}."
-            ) from error
+        values["priority"] = _priority(values["priority"])
     if values.get("due"):
         try:
             values["due"] = date.fromisoformat(str(values["due"])).isoformat()

@@ -90,7 +90,7 @@ def evidence(db: sqlite3.Connection, issue_id: int, limit: int = 20) -> list[Evi
     """The newest kept detections of an issue."""
     rows = db.execute(
         "SELECT d.id, d.row, d.result, d.score, d.p_value, d.confidence, d.at, s.path AS source, a.name AS agent,"
-        " v.number AS version, d.sample, d.explanation FROM detections d JOIN sources s ON s.id = d.source_id"
+        " v.number AS version, d.sample, d.explanation FROM detections d INDEXED BY detections_with_evidence JOIN sources s ON s.id = d.source_id"
         " JOIN agent_versions v ON v.id = d.version_id JOIN agents a ON a.id = v.agent_id"
         " WHERE d.issue_id = ? AND d.explanation IS NOT NULL ORDER BY d.id DESC LIMIT ?",
         (issue_id, limit),
@@ -131,8 +131,8 @@ def forget_agent(db: sqlite3.Connection, agent_id: int, issue_ids: Sequence[int]
     """Remove an agent with everything that came from it, and the given issues."""
     marks = ",".join("?" * len(issue_ids))
     mine = "(SELECT id FROM agent_versions WHERE agent_id = ?)"
-    db.execute(f"DELETE FROM detections WHERE version_id IN {mine}", (agent_id,))
-    db.execute(f"DELETE FROM scans WHERE version_id IN {mine}", (agent_id,))
+    db.execute(f"DELETE FROM detections WHERE version_id IN {mine}", (agent_id,))  # noqa: S608
+    db.execute(f"DELETE FROM scans WHERE version_id IN {mine}", (agent_id,))  # noqa: S608
     db.execute("DELETE FROM agent_versions WHERE agent_id = ?", (agent_id,))
     db.execute(
         "DELETE FROM jobs WHERE agent = (SELECT name FROM agents WHERE id = ?) AND state <> 'running'", (agent_id,)
@@ -144,10 +144,8 @@ def forget_agent(db: sqlite3.Connection, agent_id: int, issue_ids: Sequence[int]
     if issue_ids:
         db.execute(f"UPDATE issues SET duplicate_of = NULL WHERE duplicate_of IN ({marks})", issue_ids)  # noqa: S608
         db.execute(f"DELETE FROM comments WHERE issue_id IN ({marks})", issue_ids)  # noqa: S608
-        db.execute(
-            f'DELETE FROM undoable WHERE "group" IN (SELECT "group" FROM activity WHERE subject = \'issue\' AND subject_id IN ({marks}))',
-            issue_ids,
-        )  # noqa: S608
+        groups = f"SELECT \"group\" FROM activity WHERE subject = 'issue' AND subject_id IN ({marks})"  # noqa: S608
+        db.execute(f'DELETE FROM undoable WHERE "group" IN ({groups})', issue_ids)  # noqa: S608
         db.execute(f"UPDATE detections SET issue_id = NULL WHERE issue_id IN ({marks})", issue_ids)  # noqa: S608
         db.execute(f"DELETE FROM issues WHERE id IN ({marks})", issue_ids)  # noqa: S608
 

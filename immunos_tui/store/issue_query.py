@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import datetime
 
 from immunos_tui.model.issue import Priority
 from immunos_tui.model.query import Term
@@ -70,10 +70,13 @@ def _clause(term: Term, now: int) -> tuple[str, list[object]]:
         return f"{term.field} {term.op} ?", [int(term.value)]
     if term.field == "tag":
         return "EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)", [term.value]
-    if term.field == "verdict" and term.value in ("none", "any"):
-        return f"verdict IS {'NULL' if term.value == 'none' else 'NOT NULL'}", []
-    if term.field == "owner" and not term.value:
-        return "owner IS NULL", []
+    empty = {
+        ("owner", ""): "owner IS NULL",
+        ("verdict", "none"): "verdict IS NULL",
+        ("verdict", "any"): "verdict NOTNULL",
+    }
+    if (term.field, term.value) in empty:
+        return empty[term.field, term.value], []
     return f"{term.field} = ?", [term.value]
 
 
@@ -81,7 +84,7 @@ def _flag(value: str) -> tuple[str, list[object]]:
     if value in _FLAGS:
         return _FLAGS[value], []
     if value == "overdue":
-        return "due IS NOT NULL AND due < ? AND status <> 'resolved'", [date.today().isoformat()]
+        return "due IS NOT NULL AND due < ? AND status <> 'resolved'", [datetime.now().astimezone().date().isoformat()]
     return "status = ?", [value]
 
 

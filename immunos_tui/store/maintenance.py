@@ -95,11 +95,13 @@ def restore(path: Path, copy: Path) -> Path | None:
         if path.exists():
             kept = _keep(path)
         try:
-            with closing(sqlite3.connect(copy.absolute().as_uri() + "?mode=ro", uri=True)) as source:
-                with closing(sqlite3.connect(path, timeout=BUSY_MS / 1000)) as target:
-                    os.chmod(path, 0o600)
-                    source.backup(target, progress=_patience(path), sleep=0.05)
-                    target.execute("PRAGMA journal_mode = WAL")
+            with (
+                closing(sqlite3.connect(copy.absolute().as_uri() + "?mode=ro", uri=True)) as source,
+                closing(sqlite3.connect(path, timeout=BUSY_MS / 1000)) as target,
+            ):
+                os.chmod(path, 0o600)
+                source.backup(target, progress=_patience(path), sleep=0.05)
+                target.execute("PRAGMA journal_mode = WAL")
         except sqlite3.Error as error:
             raise explain(error, path) from error
     migrations.ensure(path)

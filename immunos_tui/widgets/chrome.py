@@ -10,17 +10,17 @@ from rich.style import Style
 from textual import events
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from immunos_tui.model.posture import Posture
 from immunos_tui.model.text import clean, cut
+from immunos_tui.widgets.paint import Painted
 from immunos_tui.widgets.palette import Palette
 
 Piece = tuple[str, str]
 """Text and the name of its style in the palette."""
 
 
-class LineWidget(Widget):
+class LineWidget(Painted):
     """One line of styled pieces, repainted only when they change. ``right`` is aligned at the end."""
 
     DEFAULT_CSS = "LineWidget { height: 1; }"
@@ -32,7 +32,10 @@ class LineWidget(Widget):
 
     def show(self, pieces: Sequence[Piece], right: Sequence[Piece] = ()) -> None:
         """Show other pieces."""
-        shown = tuple((clean(text), style) for text, style in pieces), tuple((clean(text), style) for text, style in right)
+        shown = (
+            tuple((clean(text), style) for text, style in pieces),
+            tuple((clean(text), style) for text, style in right),
+        )
         if shown != (self.pieces, self.right):
             self.pieces, self.right = shown
             self.refresh()
@@ -44,7 +47,7 @@ class LineWidget(Widget):
 
     def render_line(self, y: int) -> Strip:
         palette: Palette = self.app.palette  # type: ignore[attr-defined]
-        width, base = self.size.width, self.rich_style
+        width, base = self.size.width, self.base_style
         right = [Segment(text, base + _ink(palette, name)) for text, name in self.right]
         taken = sum(cell_len(segment.text) for segment in right)
         if taken > width:
@@ -143,7 +146,9 @@ class PostureLine(LineWidget):
 
     def set_posture(self, now: Posture) -> None:
         pieces: list[Piece] = [(f" {now.open} open ", "strong")]
-        pieces += [(f"{count} {name} ", name) for name, count in (("critical", now.critical), ("high", now.high)) if count]
+        pieces += [
+            (f"{count} {name} ", name) for name, count in (("critical", now.critical), ("high", now.high)) if count
+        ]
         self.show([*pieces, (" enlarge the terminal to see more", "muted")])
 
 

@@ -58,7 +58,7 @@ def detail_lines(
             )
         )
     if evidence:
-        lines += list(_rows(evidence, palette))
+        lines += list(_rows(evidence, palette, width))
     if activity:
         lines.append(_rule("history", palette))
         lines += [_history(row, palette) for row in activity]
@@ -146,12 +146,12 @@ def _people(issue: Issue, now: int, palette: Palette) -> Iterator[Text]:
         yield Text("  ".join(facts), style=palette.muted)
 
 
-def _rows(evidence: tuple[Evidence, ...], palette: Palette) -> Iterator[Text]:
+def _rows(evidence: tuple[Evidence, ...], palette: Palette, width: int) -> Iterator[Text]:
     yield _rule("samples", palette)
-    for item in evidence[:12]:
+    for item in evidence:
         place = f"row {item.row + 1} of {cut_middle(clean(item.source.rsplit('/', 1)[-1]), 32)}"
         yield Text.assemble(
-            (f"{place}, p {p_text(item.p_value)}  ", palette.muted), (clean(item.sample or "", 400), palette.text)
+            (f"{place}, p {p_text(item.p_value)}  ", palette.muted), (clean(item.sample or "", max(60, 2 * width - 60)), palette.text)
         )
 
 
@@ -173,5 +173,9 @@ def _history(row: Activity, palette: Palette) -> Text:
 
 def _value(value: Any) -> str:
     return (
-        "nothing" if value is None else clean(" ".join(map(str, value)), 120) if isinstance(value, list) else cut(clean(value), 40)
+        "nothing"
+        if value is None
+        else clean(" ".join(map(str, value)), 120)
+        if isinstance(value, list)
+        else cut(clean(value), 40)
     )

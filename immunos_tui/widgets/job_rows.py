@@ -153,7 +153,9 @@ def _result_lines(job: Job, palette: Palette) -> list[Text]:
         )
     if metrics.get("roc"):
         share = "flagged of self, by level asked for"
-        lines += pair_of_curves(("finds, by share of self flagged", metrics["roc"]), (share, metrics.get("calibration", ())), palette)
+        lines += pair_of_curves(
+            ("finds, by share of self flagged", metrics["roc"]), (share, metrics.get("calibration", ())), palette
+        )
     if result.get("refused"):
         lines.append(Text(clean(result["refused"]), style=palette.critical))
     drift = result.get("drift") or {}

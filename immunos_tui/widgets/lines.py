@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
@@ -12,11 +15,13 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from immunos_tui.widgets.paint import Painted
+
 RULE = "\x00rule"
 """A line of this text is drawn as a rule over the whole width; text after it becomes its title."""
 
 
-class LinesView(ScrollView, can_focus=True):
+class LinesView(Painted, ScrollView, can_focus=True):
     """Shows lines of text; nothing in them is markup.
 
     Long lines wrap, with the indent of their first line, and never wider than ``reading_width``.
@@ -46,7 +51,9 @@ class LinesView(ScrollView, can_focus=True):
     def set_lines(self, lines: Sequence[Text], *, keep_scroll: bool = True) -> None:
         """Show other lines. Nothing is repainted where they are the same."""
         fresh = tuple(lines)
-        if fresh == self._source and all(a.spans == b.spans and a.style == b.style for a, b in zip(fresh, self._source, strict=True)):
+        if fresh == self._source and all(
+            a.spans == b.spans and a.style == b.style for a, b in zip(fresh, self._source, strict=True)
+        ):
             return
         self._source = fresh
         self._wrapped_to = 0
@@ -61,7 +68,7 @@ class LinesView(ScrollView, can_focus=True):
             return
         self._wrapped_to = width
         limit = min(width, self._reading_width) if self._reading_width else width
-        self._strips = [strip for line in self._source for strip in wrap(line, max(8, limit), self.rich_style)]
+        self._strips = [strip for line in self._source for strip in wrap(line, max(8, limit), self.base_style)]
         self.virtual_size = Size(width, len(self._strips))
 
     def on_resize(self) -> None:
@@ -73,8 +80,8 @@ class LinesView(ScrollView, can_focus=True):
         index = y + self.scroll_offset.y
         width = self.size.width
         if index >= len(self._strips):
-            return Strip.blank(width, self.rich_style)
-        return self._strips[index].adjust_cell_length(width, self.rich_style).apply_style(self.rich_style)
+            return Strip.blank(width, self.base_style)
+        return self._strips[index].adjust_cell_length(width, self.base_style).apply_style(self.base_style)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         limit = min(width, self._reading_width) if self._reading_width else width
@@ -98,17 +105,52 @@ def wrap(line: Text, width: int, base: Style) -> list[Strip]:
     indent = len(plain) - len(plain.lstrip(" ")) if plain.strip() else 0
     if line.cell_len <= width:
         return [_strip(line, base)]
-    from rich.console import Console  # noqa: PLC0415 - only where something is too long
-
     body = line[indent:] if indent else line
-    console = Console(width=width, legacy_windows=False, color_system=None, file=None)
-    pieces = body.wrap(console, max(8, width - indent - 2), overflow="fold", no_wrap=False)
+    first, rest = max(8, width - indent), max(8, width - indent - 2)
+    pieces = body.divide(breaks(body.plain, first, rest))
     out = []
     for number, piece in enumerate(pieces):
         piece.rstrip()
-        lead = Text(" " * (indent + (2 if number else 0)))
-        out.append(_strip(lead + piece, base))
+        out.append(_strip(Text(" " * (indent + (2 if number else 0))) + piece, base))
     return out
+
+
+_WORD = re.compile(r"\s*\S+")
+
+
+def breaks(plain: str, first: int, rest: int) -> list[int]:
+    """Where to break a text that is too long: before words, or inside of one that is longer than a line.
+
+    Args:
+        first: cells of the first line.
+        rest: cells of every line after it.
+    """
+    offsets: list[int] = []
+    room, used = first, 0
+    for match in _WORD.finditer(plain):
+        start, end = match.span()
+        size = cell_len(match.group())
+        if used and used + size > room:
+            start += len(match.group()) - len(match.group().lstrip())
+            offsets.append(start)
+            size, room, used = cell_len(plain[start:end]), rest, 0
+        while size > room - used:
+            start = _fill(plain, start, end, room - used)
+            offsets.append(start)
+            size, room, used = cell_len(plain[start:end]), rest, 0
+        used += size
+    return offsets
+
+
+def _fill(plain: str, start: int, end: int, room: int) -> int:
+    """The end of the longest part of ``plain[start:end]`` that takes at most ``room`` cells, of at least one character."""
+    if plain[start:end].isascii():
+        return min(end, start + max(1, room))
+    here, used = start, 0
+    while here < end and used + cell_len(plain[here]) <= room:
+        used += cell_len(plain[here])
+        here += 1
+    return max(here, start + 1)
 
 
 def _rule(title: str, line: Text, width: int) -> Strip:
@@ -128,7 +170,7 @@ def _strip(line: Text, base: Style) -> Strip:
     edges = sorted({0, len(line.plain), *(s.start for s in spans), *(s.end for s in spans)})
     own = line.style if isinstance(line.style, Style) else Style()
     segments = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         style = base + own
         for span in spans:
             if span.start <= start and span.end >= end:

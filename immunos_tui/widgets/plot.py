@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from rich.text import Text
 
@@ -18,7 +19,7 @@ def curve(points: Points, width: int, height: int) -> list[str]:
     """The polyline through points of the unit square, in ``height`` lines of ``width`` cells, the origin below."""
     across, up = 2 * width - 1, 4 * height - 1
     cells = [[0] * width for _ in range(height)]
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         steps = max(1, round(max(abs(x1 - x0) * across, abs(y1 - y0) * up)))
         for step in range(steps + 1):
             share = step / steps
@@ -28,7 +29,9 @@ def curve(points: Points, width: int, height: int) -> list[str]:
     return ["".join(chr(0x2800 + bits) if bits else " " for bits in row) for row in cells]
 
 
-def pair_of_curves(left: tuple[str, Points], right: tuple[str, Points], palette: Palette, width: int = 30, height: int = 8) -> list[Text]:
+def pair_of_curves(
+    left: tuple[str, Points], right: tuple[str, Points], palette: Palette, width: int = 30, height: int = 8
+) -> list[Text]:
     """Two titled curves side by side, each on axes from 0 to 1."""
     drawn = [(title, curve(points, width, height)) for title, points in (left, right) if points]
     if not drawn:

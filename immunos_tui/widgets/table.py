@@ -16,6 +16,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from immunos_tui.model.text import cut_middle
+from immunos_tui.widgets.paint import Painted
 from immunos_tui.widgets.palette import Palette
 
 AHEAD = 60
@@ -38,7 +39,7 @@ Cell = tuple[str, str]
 """A cell's clean text and the name of its style in the palette."""
 
 
-class RowTable(ScrollView, can_focus=True):
+class RowTable(Painted, ScrollView, can_focus=True):
     """Rows by integer key; cells come by ``put`` for the keys that ``Wanted`` asks for."""
 
     BINDINGS = [
@@ -304,7 +305,7 @@ class RowTable(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         palette: Palette = self.app.palette  # type: ignore[attr-defined]
-        width, base = self.size.width, self.rich_style
+        width, base = self.size.width, self.base_style
         if y == 0:
             return self._line([(column.title, "muted") for column in self.columns], "  ", base, palette, header=True)
         index = y - 1 + self.scroll_offset.y

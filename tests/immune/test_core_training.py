@@ -116,6 +116,6 @@ def test_dirty_self_is_learned_from_by_the_robust_preset() -> None:
     asked = np.concatenate([rng.normal(size=(500, 6)), odd[30:]])
     detector = Detector.fit(learned, preset="robust")
     p = detector.p_values(asked)
-    assert (p[500:] <= 0.01).mean() > 0.9
+    assert (p[500:] <= 0.05).mean() > 0.9
     assert (p[:500] <= 0.05).mean() <= 0.08
     assert detector.meta["set_aside"] == 257

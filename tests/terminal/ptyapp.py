@@ -108,7 +108,7 @@ class PtyProgram:
         self._changed = threading.Condition()
         self._terminal = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._terminal)
-        self._master, slave = os.openpty()
+        self._master, self._slave = os.openpty()
         self.resize(size)
         self._reports, report = os.pipe()
         command = list(argv)
@@ -117,15 +117,14 @@ class PtyProgram:
             command = [sys.executable, "-ISE", str(_LEADER), str(report), ignored, *argv]
         self._leader = subprocess.Popen(
             command,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
+            stdin=self._slave,
+            stdout=self._slave,
+            stderr=self._slave,
             env={"TERM": "xterm-256color", **env},
             pass_fds=[report],
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
-        os.close(slave)
         os.close(report)
         if leads:
             self.pid = self._leader.pid
@@ -239,7 +238,7 @@ class PtyProgram:
             os.write(self._close, b"x")
         self._thread.join()
         self._leader.wait()
-        for descriptor in (self._master, self._reports, self._closing, self._close):
+        for descriptor in (self._master, self._slave, self._reports, self._closing, self._close):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
 
@@ -279,7 +278,7 @@ class PtyProgram:
                     data = os.read(descriptor, 65536)
                 with self._changed:
                     self._take(descriptor, data)
-                    if not data or data == b"x" and descriptor == self._closing:
+                    if not data or (data == b"x" and descriptor == self._closing):
                         watched.discard(descriptor)
                     if descriptor == self._closing:
                         watched.discard(self._master)

@@ -71,7 +71,7 @@ class NoveltyModel:
 
     @property
     def features(self) -> tuple[str, ...]:
-        return PLAIN + (LAYOUT if self.reading.layout else ("new template",))
+        return PLAIN + (LAYOUT if self.reading.layout else ("template",))
 
     @property
     def columns(self) -> tuple[str, ...]:

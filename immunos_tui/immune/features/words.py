@@ -62,24 +62,26 @@ class Describer:
         rank = 100.0 * float(np.searchsorted(self._loo[:, part], score[part])) / max(1, len(self._loo))
         if feature == 0:
             alike, least = f"{1 - score[0]:.0%} like the nearest", f"99 %: at least {1 - usual[0]:.0%}"
-            return FeatureReason("wording", alike, "unseen", least, share, rank)
+            return FeatureReason("wording", alike, "below", least, share, rank)
         if feature == 1:
             return self._rare_words(rare, share, rank)
         if feature == 2:
-            new = f"{float(evidence.detail['new'][0]):.0%} of its fragments"
-            return FeatureReason("new fragments", new, "unseen", f"99 %: at most {self._usual_new:.0%}", share, rank)
+            new, most = f"{float(evidence.detail['new'][0]):.0%}", f"99 %: at most {self._usual_new:.0%}"
+            return FeatureReason("new fragments", new, "above", most, share, rank)
         if not len(self._looks[0]):
-            known = f"one of {self._rows} self lines" if rank < 100 else f"not among {self._rows} self lines"
-            return FeatureReason("new template", clean(text, 80), "unseen", known, share, rank)
+            shown = clean(text, 80)
+            if score[3] > np.log(self._rows):
+                return FeatureReason("template", shown, "unseen", f"{self._rows} lines without it", share, 100.0)
+            return FeatureReason("template", shown, "below", "mostly made of commoner lines", share, rank)
         return self._look(feature - 3, evidence, share, side)
 
     def _rare_words(self, rare: list[tuple[str, int]], share: float, rank: float) -> FeatureReason:
         new = [word for word, count in rare if count == 0]
-        if new or not rare:
-            return FeatureReason("rare words", ", ".join(new), "unseen", "never in self", share, rank)
-        least = rare[0][1]
-        known = f"in {least} of {self._rows} self texts"
-        return FeatureReason("rare words", ", ".join(w for w, c in rare[:3]), "below", known, share, rank)
+        if new:
+            return FeatureReason("rare words", ", ".join(new), "unseen", "without them", share, rank)
+        least = rare[0][1] if rare else self._rows
+        shown = f"{', '.join(word for word, _ in rare[:3])} (in {least} of {self._rows} texts)"
+        return FeatureReason("rare words", shown, "below", "mostly made of commoner words", share, rank)
 
     def _look(self, number: int, evidence: Evidence, share: float, side: int) -> FeatureReason:
         name = LAYOUT[number]
