@@ -13,6 +13,7 @@ from rich.text import Text
 from textual import on
 from textual.binding import Binding
 from textual.command import Provider
+from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -20,7 +21,7 @@ from immunos_tui.config import LoadedSettings, Settings
 from immunos_tui.messages import SnapshotTaken
 from immunos_tui.model.errors import ImmunosError
 from immunos_tui.model.posture import Snapshot
-from immunos_tui.model.text import clean
+from immunos_tui.model.text import clean, clean_block
 from immunos_tui.paths import Paths
 from immunos_tui.screens.base import TABS, TabScreen, shown_key
 from immunos_tui.services.lanes import Lane
@@ -213,6 +214,20 @@ class ImmunosApp(CrashSafeApp):
             )
         )
         return pieces
+
+    def notify(  # type: ignore[override]  # markup is not for the caller to choose
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """A toast, whose text is made harmless and is never markup."""
+        super().notify(
+            clean_block(message, 600), title=clean(title, 400), severity=severity, timeout=timeout, markup=False
+        )
 
     def complain(self, error: ImmunosError) -> None:
         """Say what went wrong, and what to do next."""

@@ -17,7 +17,7 @@ from immunos_tui.cli.setup import Setup
 from immunos_tui.model.errors import DataError, NotFoundError, UsageError
 from immunos_tui.model.text import clean
 
-ANSWERS = ("preset", "project", "notes")
+ANSWERS = ("preset", "project", "notes", "pack")
 """What an answers file may say about a new agent."""
 
 PRESETS = ("immune", "lite", "robust")
@@ -58,7 +58,10 @@ def new(setup: Setup, /, name: str, template: str, answers: str | None, as_json:
         emit(made.as_dict())
     else:
         out(made.name)
-    say(f"Train it: `immunos-tui thymus add --agent {made.name} --dataset PATH --label COLUMN --self VALUE`.")
+    if made.role == "innate":
+        say(f"It needs no training. Scan with it: `immunos-tui scan PATH --agent {made.name}`.")
+    else:
+        say(f"Train it: `immunos-tui thymus add --agent {made.name} --dataset PATH --label COLUMN --self VALUE`.")
 
 
 @command.command("list")

@@ -18,7 +18,10 @@ def command() -> None:
 @json_option
 @pass_setup
 def verify(setup: Setup, /, as_json: bool) -> int:
-    """Walk the hash chain of the activity record; exit code 1 names the first row that does not hold."""
+    """Walk the hash chain of the activity record.
+
+    The exit code is 1 where it does not hold, and the first such row is named.
+    """
     found = setup.house.audit.verify()
     if as_json:
         emit({**found.__dict__, "notes": list(found.notes), "whole": found.broken is None})

@@ -38,7 +38,10 @@ def command() -> None:
 def list_(
     setup: Setup, /, query: str, limit: int | None, sort: str, reverse: bool, as_json: bool, as_lines: bool
 ) -> None:
-    """List the issues that a filter keeps, by default all of them, the most urgent first."""
+    """List the issues that a filter keeps.
+
+    By default all of them, the most urgent first and resolved ones last.
+    """
     from immunos_tui.cli.issue_view import print_list
 
     spleen = setup.house.spleen
@@ -114,7 +117,10 @@ def ack(setup: Setup, /, ids: tuple[int, ...], as_json: bool) -> None:
 @json_option
 @pass_setup
 def assign(setup: Setup, /, words: tuple[str, ...], owner: str | None, as_json: bool) -> None:
-    """Assign issues to OWNER ('me' is yourself), or hand them back with 'nobody'."""
+    """Assign issues to OWNER, or hand them back.
+
+    OWNER is a name, 'me' for yourself, or 'nobody'.
+    """
     ids = list(words)
     if owner is None:
         if len(ids) < 2:
@@ -157,7 +163,10 @@ def edit(
 @json_option
 @pass_setup
 def comment(setup: Setup, /, words: tuple[str, ...], as_json: bool) -> None:
-    """Add TEXT as a comment to issues; - reads it from standard input."""
+    """Add TEXT as a comment to issues.
+
+    A TEXT of - is read from standard input.
+    """
     if len(words) < 2:
         raise UsageError(
             "A comment needs an issue and a text.", "For example `immunos-tui issue comment 12 'seen on host 3'`."
@@ -173,7 +182,10 @@ def comment(setup: Setup, /, words: tuple[str, ...], as_json: bool) -> None:
 @json_option
 @pass_setup
 def verdict(setup: Setup, /, words: tuple[str, ...], of: int | None, why: str | None, as_json: bool) -> None:
-    """Say what issues were: threat, false_positive, benign or duplicate (--of ID). All but threat resolve them."""
+    """Say what issues were.
+
+    KIND is threat, false_positive, benign or duplicate (--of ID). All but threat resolve them.
+    """
     if len(words) < 2:
         raise UsageError("A verdict needs an issue and a kind.", f"Kinds: {', '.join(VerdictKind)}.")
     change = setup.house.spleen.verdict(numbers(words[:-1]), words[-1], of=of, why=why)
@@ -185,7 +197,10 @@ def verdict(setup: Setup, /, words: tuple[str, ...], of: int | None, why: str | 
 @json_option
 @pass_setup
 def resolve(setup: Setup, /, ids: tuple[int, ...], as_json: bool) -> None:
-    """Resolve issues; those that came from detections need a verdict first."""
+    """Resolve issues.
+
+    Those that came from detections need a verdict first.
+    """
     report_change(setup.house.spleen.resolve(ids), as_json)
 
 
@@ -203,7 +218,10 @@ def reopen(setup: Setup, /, ids: tuple[int, ...], as_json: bool) -> None:
 @json_option
 @pass_setup
 def undo(setup: Setup, /, activity: int | None, as_json: bool) -> None:
-    """Take back your latest step that still stands, or the step with the given activity number."""
+    """Take back your latest step that still stands.
+
+    With the number of an activity, as `issue show` has them, take back that step, whoever took it.
+    """
     _say_done(setup.house.spleen.undo(activity), as_json)
 
 

@@ -143,7 +143,10 @@ def _plain(value: Any) -> str:
 @click.option("--forever", is_flag=True, help="Go on waiting for jobs until interrupted.")
 @pass_setup
 def run(setup: Setup, /, forever: bool) -> int:
-    """Work the queue until it is empty; exit code 1 where a job did not end well."""
+    """Work the queue until it is empty.
+
+    The exit code is 1 where a job did not end well. Ctrl+C ends this command and not the job.
+    """
     thymus = setup.house.thymus
     if setup.loaded.settings.ui.read_only:
         raise ConflictError("The program runs read-only and works no queue.", "Start it without --read-only.")
@@ -167,7 +170,10 @@ def run(setup: Setup, /, forever: bool) -> int:
 @json_option
 @pass_setup
 def wait(setup: Setup, /, number: int, timeout: float | None, as_json: bool) -> int:
-    """Wait for a job: exit code 0 done, 1 any other end, 4 nobody is at work."""
+    """Wait for a job to end.
+
+    The exit code is 0 where it was done, 1 at any other end, 4 where nobody works the queue.
+    """
     job = setup.house.thymus.wait(number, timeout)
     if as_json:
         emit(job.as_dict())
@@ -207,7 +213,10 @@ def log(setup: Setup, /, number: int) -> None:
 @json_option
 @pass_setup
 def reproduce(setup: Setup, /, number: int, as_json: bool) -> int:
-    """Train again what a job trained and compare the artifacts: exit code 1 where they differ."""
+    """Train again what a job trained, and compare.
+
+    The exit code is 1 where the artifacts differ.
+    """
     found = setup.house.thymus.reproduce(number)
     if as_json:
         emit(found)

@@ -66,6 +66,10 @@ class ComponentModel(Protocol):
     operator knows, in the order of ``attribution``: the table's columns, or kinds of evidence such as "unseen words".
     ``columns`` are the columns that must be present at scan time. ``exact_loo`` says whether ``loo_scores`` are
     exchangeable with the scores of fresh self rows; where not, the detector refits on parts of self to calibrate.
+
+    Optional: ``weights`` (c,) of the components; ``loo_rows``, the rows that ``loo_scores`` covers where not all; ``refit(table,
+    seed=)`` for a model that looks at the data as a whole before it decides how to learn. Two arrays of an evidence's detail
+    are read by the detector itself: ``bonus`` (n,), nats on top of the score, and ``vectors``, equal to ``vectors(table)``.
     """
 
     kind: ClassVar[str]

@@ -27,6 +27,8 @@ Progress = Callable[[str, float, str], None]
 BLOCK = 1 << 20
 """Bytes read at a time."""
 
+_BUFFER = 1 << 16
+
 LINE_LIMIT = 16 << 20
 """Bytes that one line may have; a longer one is refused in a table and clipped in a log."""
 
@@ -163,7 +165,7 @@ class DataFile:
             raw.close()
             raise DataError(f"{self.name} is not a plain file any more.", "Copy its content to a file first.")
         self._counted = _Counted(raw, digest)
-        self._buffer = io.BufferedReader(self._counted, BLOCK)
+        self._buffer = io.BufferedReader(self._counted, _BUFFER)
         self.compressed = self._buffer.peek(2)[:2] == b"\x1f\x8b"
         self._stream = gzip.GzipFile(fileobj=self._buffer) if self.compressed else self._buffer
 

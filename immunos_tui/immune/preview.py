@@ -156,7 +156,8 @@ def _total_rows(source: OpenSource, rows: int, done: bool) -> int:
         return rows
     if isinstance(source.records, NpzRecords):
         return source.records.rows
-    return max(rows, round(rows * source.bytes_total / max(1, source.bytes_done)))
+    lines = max(rows, getattr(source.records, "decoded", rows))
+    return max(rows, round(lines * source.bytes_total / max(1, source.bytes_done)))
 
 
 def _labels(columns: Sequence[_Seen]) -> tuple[LabelCandidate, ...]:

@@ -126,6 +126,11 @@ class CsvRecords:
                     return lines[index + 1 :], at, line
         raise DataError(f"{self.file.name} is empty.", "A header line and at least one row are needed.")
 
+    @property
+    def decoded(self) -> int:
+        """Lines that were decoded so far, also those that no chunk has given out yet."""
+        return self._blocks.lines
+
     def chunks(self, rows: int) -> Iterator[Chunk]:
         held, self._held = self._held, []
         row, line = 0, self._line + 1
@@ -215,9 +220,15 @@ class LineRecords:
         self.file = file
         self.names: tuple[str, ...] = (name,)
         self.problems = Problems()
+        self._blocks = LineBlocks(file, tolerant=True)
+
+    @property
+    def decoded(self) -> int:
+        """Lines that were decoded so far."""
+        return self._blocks.lines
 
     def chunks(self, rows: int) -> Iterator[Chunk]:
-        blocks = LineBlocks(self.file, tolerant=True)
+        blocks = self._blocks
         lines = chain.from_iterable(blocks)
         row = 0
         while taken := list(islice(lines, rows)):
@@ -238,7 +249,8 @@ class JsonRecords:
     def __init__(self, file: DataFile) -> None:
         self.file = file
         self.problems = Problems()
-        self._source = iter(LineBlocks(file))
+        self._blocks = LineBlocks(file)
+        self._source = iter(self._blocks)
         self._held = next(self._source, [])
         names: dict[str, None] = {}
         for number, line in enumerate(self._held[:1000], 1):
@@ -247,6 +259,11 @@ class JsonRecords:
         if not names:
             raise DataError(f"{file.name} is empty.", "One JSON object a line is needed.")
         self.names = check_names(file.name, tuple(names))
+
+    @property
+    def decoded(self) -> int:
+        """Lines that were decoded so far."""
+        return self._blocks.lines
 
     def chunks(self, rows: int) -> Iterator[Chunk]:
         lines = chain(self._held, chain.from_iterable(self._source))

@@ -161,7 +161,8 @@ def parse_pack(text: str, name: str) -> RulePack:
     try:
         record = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise DataError(f"{name} is not valid TOML: {clean(error, 200)}.", "Correct that line.") from None
+        what = clean(error, 200).replace("at end of document", f"at line {text.count(chr(10)) + 1}, the end")
+        raise DataError(f"{name} is not valid TOML: {what}.", "Correct that line.") from None
     return _Checker(text, name).pack(record)
 
 

@@ -11,6 +11,9 @@ from typing import Any
 from immunos_tui.model.errors import UsageError
 from immunos_tui.model.text import clean
 
+INNATE = "rules"
+"""The preset of versions that are a rule pack."""
+
 NOT_USABLE = "not usable"
 """The grade of a domain that cannot be judged with the data that there is."""
 
@@ -88,6 +91,11 @@ class AgentVersion:
     @property
     def grade(self) -> str:
         return str(self.metrics.get("grade") or "not measured")
+
+    @property
+    def is_innate(self) -> bool:
+        """Whether it is fixed rules, which nothing was trained for."""
+        return self.preset == INNATE
 
     @property
     def refusal(self) -> str:

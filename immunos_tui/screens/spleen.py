@@ -159,6 +159,8 @@ class SpleenScreen(TabScreen):
         table = self.table
         table.empty_text = NOTHING if self._list.total else EMPTY
         table.set_keys(self._list.ids)
+        if not self._list.ids and self.has_class("-zoom"):
+            self.action_zoom()
         if self._wanted in self._list.ids:
             table.move_to(self._list.ids.index(self._wanted))
             self._wanted = None

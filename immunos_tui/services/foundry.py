@@ -9,10 +9,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from immunos_tui.model.agent import Agent, AgentState, AgentVersion, Template, VersionState, check_name
+from immunos_tui.model.agent import INNATE, Agent, AgentState, AgentVersion, Template, VersionState, check_name
 from immunos_tui.model.errors import ConflictError, NotFoundError, UsageError
 from immunos_tui.resources import resource
 from immunos_tui.store import Store, agents
+
+
+FOLDER_PIPELINES = ("code", "rules")
+"""Pipelines that take a folder as well as a file."""
 
 
 def templates(folder: Path | None = None) -> list[Template]:
@@ -39,6 +43,18 @@ def template(name: str) -> Template:
     return known[name]
 
 
+def pack_path(name: str) -> Path:
+    """The file of a rule pack: a shipped one by name, or a path."""
+    return Path(name) if "/" in name else resource("rules") / f"{name}.toml"
+
+
+def _check_pack(name: str) -> None:
+    """Refuse a faulty pack before an agent is made of it, with the line of the fault."""
+    from immunos_tui.immune.rules import load_pack  # noqa: PLC0415 - only for agents of rules
+
+    load_pack(pack_path(name))
+
+
 class Foundry:
     """Makes agents and puts their versions in service."""
 
@@ -55,6 +71,8 @@ class Foundry:
         """
         check_name(name)
         made_of = template(template_name)
+        if made_of.role == "innate":
+            _check_pack(str(params.get("pack") or made_of.preset))
         with self._store.write() as tx:
             if agents.by_name(tx.db, name):
                 raise ConflictError(f"There is an agent {name} already.", "Take another name.")
@@ -70,7 +88,31 @@ class Foundry:
             }
             number = agents.insert(tx.db, values)
             tx.record("agent.new", "agent", number, {"name": name, "template": made_of.name})
-            return self._required(agents.by_name(tx.db, name), name)
+        if made_of.role == "innate":
+            self._add_rules(name, str(params.get("pack") or made_of.preset))
+        return self.get(name)
+
+    def _add_rules(self, name: str, pack: str) -> None:
+        """Put a checked rule pack in service: such an agent needs no training."""
+        from immunos_tui.immune.datafile import sha256_file  # noqa: PLC0415 - only for agents of rules
+        from immunos_tui.immune.rules import load_pack  # noqa: PLC0415
+
+        path = pack_path(pack)
+        rules = load_pack(path)
+        digest = sha256_file(path)
+        self.add_version(
+            name,
+            {
+                "artifact": pack,
+                "sha256": digest,
+                "preset": INNATE,
+                "seed": 0,
+                "dataset_path": str(path),
+                "dataset_sha256": digest,
+                "job_id": None,
+                "metrics": {"grade": "fixed rules", "rules": len(rules.rules)},
+            },
+        )
 
     def list(self) -> Sequence[Agent]:
         with self._store.read() as db:

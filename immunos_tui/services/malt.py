@@ -23,11 +23,12 @@ from immunos_tui.immune.judgement import Judgement
 from immunos_tui.immune.stream import Batch, stream
 from immunos_tui.immune.training import measure
 from immunos_tui.model.agent import Agent, AgentVersion
-from immunos_tui.model.errors import ArtifactError, DataError
+from immunos_tui.model.errors import ArtifactError, ConflictError, DataError
 from immunos_tui.model.text import clean
 from immunos_tui.services.findings import Findings
 from immunos_tui.services.folding import Folding
-from immunos_tui.services.foundry import Foundry
+from immunos_tui.services.foundry import FOLDER_PIPELINES, Foundry
+from immunos_tui.services.innate import InnateScan, load_checked
 from immunos_tui.services.thymus import check_source
 from immunos_tui.store import Store, detections
 
@@ -122,7 +123,9 @@ class Malt:
         """
         tell = progress or _silent
         agent, version = self._foundry.in_service(agent_name)
-        source = check_source(path, folder=agent.pipeline == "code")
+        source = check_source(path, folder=agent.pipeline in FOLDER_PIPELINES)
+        if version.is_innate:
+            return self._scan_by_rules(agent, version, source, record, tell)
         detector = self.load(version)
         began = time.monotonic()
         digest = sha256_file(source, _hashing(tell))
@@ -143,7 +146,23 @@ class Malt:
         report.seconds = time.monotonic() - began
         report.drift = watch.sign().as_dict()
         if record:
-            self._finish(version, source_id, report, folding)
+            self._finish(version, [source_id], report, folding)
+        return report
+
+    def _scan_by_rules(
+        self, agent: Agent, version: AgentVersion, source: Path, record: bool, tell: Progress
+    ) -> ScanReport:
+        pack = load_checked(version.artifact, version.sha256)
+        began = time.monotonic()
+        folding = Folding(self._store, self._settings.spleen, agent, version)
+        scan = InnateScan(pack, agent.name, folding, record, tell)
+        scan.run(source)
+        report = ScanReport(
+            agent.name, version.number, str(source), "", scan.rows, time.monotonic() - began, dict(scan.counts)
+        )
+        report.problems = scan.problems
+        if record:
+            self._finish(version, scan.sources, report, folding)
         return report
 
     def _judged(
@@ -167,9 +186,10 @@ class Malt:
             raise DataError(f"{clean(source)} has no rows to scan.", "Check that it is the right file.")
         report.counts = {UNJUDGED: report.rows} if report.refused else dict(counts)
 
-    def _finish(self, version: AgentVersion, source_id: int, report: ScanReport, folding: Folding) -> None:
+    def _finish(self, version: AgentVersion, sources: list[int], report: ScanReport, folding: Folding) -> None:
         with self._store.write() as tx:
-            detections.add_scan(tx.db, version.id, source_id, tx.at, report.rows, report.counts, report.drift)
+            for source_id in sources[:1]:
+                detections.add_scan(tx.db, version.id, source_id, tx.at, report.rows, report.counts, report.drift)
         done = folding.total
         report.recorded = done.recorded
         report.issues_made = done.made
@@ -193,7 +213,11 @@ class Malt:
         """
         tell = progress or _silent
         agent, version = self._foundry.in_service(agent_name)
-        source = check_source(path, folder=agent.pipeline == "code")
+        if version.is_innate:
+            raise ConflictError(
+                f"The agent {agent_name} is fixed rules, which are not measured.", "Scan with it instead."
+            )
+        source = check_source(path, folder=agent.pipeline in FOLDER_PIPELINES)
         detector = self.load(version)
         dataset = read_dataset(
             source, label=label, self_value=self_value, drop=drop, pipeline=agent.pipeline, progress=tell

@@ -25,7 +25,7 @@ from immunos_tui.model.errors import ConflictError, DataError, ImmunosError, Not
 from immunos_tui.model.job import Job, JobKind, JobState
 from immunos_tui.model.text import clean
 from immunos_tui.paths import Paths, private_dir
-from immunos_tui.services.foundry import Foundry
+from immunos_tui.services.foundry import FOLDER_PIPELINES, Foundry
 from immunos_tui.store import Store, jobs
 
 KILL_AFTER = 5.0
@@ -75,13 +75,18 @@ class Thymus:
         known = self._foundry.get(agent)
         if known.state is AgentState.RETIRED:
             raise ConflictError(f"The agent {agent} is retired.", "Train another one.")
+        if known.role == "innate":
+            raise UsageError(
+                f"The agent {agent} is fixed rules and needs no training.",
+                f"Scan with it: `immunos-tui scan PATH --agent {agent}`.",
+            )
         if label and not self_value:
             raise UsageError(f"Say which value of {clean(label, 60)} means normal.", "Give it with --self.")
         if seed < 0:
             raise UsageError(f"The seed {seed} is negative.", "Use 0 or more.")
         preset = known.params.get("preset", "immune") if clean_data else "robust"
         spec = {
-            "path": str(check_source(dataset, folder=known.pipeline == "code")),
+            "path": str(check_source(dataset, folder=known.pipeline in FOLDER_PIPELINES)),
             "label": label,
             "self": self_value,
             "drop": [name.strip() for name in drop if name.strip()],
@@ -95,7 +100,9 @@ class Thymus:
     def add_scan(self, agent: str, path: str | Path) -> Job:
         """Queue the scan of a file with an agent's version in service."""
         known, _version = self._foundry.in_service(agent)
-        return self._add(JobKind.SCAN, agent, {"path": str(check_source(path, folder=known.pipeline == "code"))})
+        return self._add(
+            JobKind.SCAN, agent, {"path": str(check_source(path, folder=known.pipeline in FOLDER_PIPELINES))}
+        )
 
     def _add(self, kind: JobKind, agent: str, spec: Mapping[str, Any]) -> Job:
         with self._store.write() as tx:
@@ -278,13 +285,19 @@ class Thymus:
         """
         job = self.get(job_id)
         if job.kind is not JobKind.TRAIN or job.state is not JobState.DONE:
-            raise UsageError(f"Job {job_id} is no training that is done.", "`immunos-tui thymus list` shows those that are.")
+            raise UsageError(
+                f"Job {job_id} is no training that is done.", "`immunos-tui thymus list` shows those that are."
+            )
         command = [sys.executable, "-P", "-m", "immunos_tui.services.reproduction", str(job_id)]
-        done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL, env=self._environment())  # noqa: S603
+        done = subprocess.run(
+            command, capture_output=True, check=False, stdin=subprocess.DEVNULL, env=self._environment()
+        )  # noqa: S603
         try:
             body: dict[str, Any] = json.loads(done.stdout)
         except ValueError as error:
-            raise ImmunosError(f"Training job {job_id} again failed.", done.stderr.decode("utf-8", "replace")[-300:]) from error
+            raise ImmunosError(
+                f"Training job {job_id} again failed.", done.stderr.decode("utf-8", "replace")[-300:]
+            ) from error
         if "error" in body:
             raise ImmunosError(body["error"], body["hint"])
         return body

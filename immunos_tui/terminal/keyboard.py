@@ -29,7 +29,8 @@ class InputDecoder:
         rest = data[due:]
         joined = self._opening + rest
         if b"\x1b[M" in joined:
-            rest = _OLD_MOUSE.sub(self._blank, joined)[len(self._opening) :]
+            joined = _OLD_MOUSE.sub(self._blank, joined)
+            rest = joined[len(self._opening) :]
         if rest:
             ends = next((end for end in (b"\x1b[", b"\x1b") if joined.endswith(end)), b"")
             self._opening = b"" if self._payload_due else ends

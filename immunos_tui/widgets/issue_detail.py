@@ -90,6 +90,12 @@ def _why(item: Evidence, palette: Palette, width: int) -> Iterator[Text]:
     range_room = width - 6 - name_room - value_room - 2 - bar - 6
     for number, reason in enumerate(reasons):
         yield _reason(reason, "Why   " if not number else "      ", (name_room, value_room, range_room, bar), palette)
+    if why.get("rule"):
+        agent = f"   {clean(item.agent, 40)} v{item.version}"
+        yield Text.assemble(
+            (f"rule {clean(why['rule'], 60)} of {clean(why['pack'], 60)}", palette.strong), (agent, palette.muted)
+        )
+        return
     yield Text.assemble(
         (f"{_margin(why)}p {p_text(item.p_value)}  confidence {item.confidence:.1%}", palette.strong),
         (f"  {clean(item.agent, 40)} v{item.version}", palette.muted),
@@ -151,7 +157,8 @@ def _rows(evidence: tuple[Evidence, ...], palette: Palette, width: int) -> Itera
     for item in evidence:
         place = f"row {item.row + 1} of {cut_middle(clean(item.source.rsplit('/', 1)[-1]), 32)}"
         yield Text.assemble(
-            (f"{place}, p {p_text(item.p_value)}  ", palette.muted), (clean(item.sample or "", max(60, 2 * width - 60)), palette.text)
+            (f"{place}, p {p_text(item.p_value)}  ", palette.muted),
+            (clean(item.sample or "", max(60, 2 * width - 60)), palette.text),
         )
 
 

@@ -60,7 +60,8 @@ def test_the_whole_loop(cli: Cli, tmp_path: Path) -> None:
     scanned = cli("scan", mixed, "--agent", "net-1", "--scores", scores)
     assert scanned.code == 0
     assert "issue list" in scanned.err
-    rows = list(csv.DictReader(scores.open(encoding="utf-8")))
+    with scores.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
     assert [int(row["row"]) for row in rows] == list(range(800))
     assert {row["result"] for row in rows} <= {"self", "uncertain", "non_self", "danger"}
     issues = json.loads(cli("issue", "list", "--json").out)["items"]

@@ -94,7 +94,7 @@ def test_leave_one_out_skips_the_row_itself() -> None:
     assert np.allclose(ours, distance, rtol=1e-5)
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(order=st.permutations(["rate", "service", "bytes", "gap", "always", "sum"]))
 def test_column_order_is_free(order: list[str]) -> None:
     rng = np.random.default_rng(7)
@@ -104,7 +104,7 @@ def test_column_order_is_free(order: list[str]) -> None:
     assert np.array_equal(Detector.fit(own).score(asked.select(order)), expected)
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(power=st.integers(-9, 9), column=st.sampled_from(["rate", "bytes", "gap", "sum"]))
 def test_the_unit_of_a_column_does_not_matter(power: int, column: str) -> None:
     rng = np.random.default_rng(8)

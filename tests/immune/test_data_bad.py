@@ -88,7 +88,7 @@ def test_a_last_line_that_is_cut_off_is_left_out_and_said(tmp_path: Path) -> Non
     assert data.rows == 10
     assert any("last line (12) is cut off" in problem for problem in data.problems)
     quoted = tmp_path / "b.csv"
-    quoted.write_bytes(b'a,b,c\n' + b'1,"2",3\n' * 10 + b"1,")
+    quoted.write_bytes(b"a,b,c\n" + b'1,"2",3\n' * 10 + b"1,")
     assert read_dataset(quoted).rows == 10
 
 

@@ -15,7 +15,8 @@ from immunos_tui.model.errors import DataError
 
 def test_nsl_kdd_is_understood(shared_data: Path) -> None:
     seen = preview(shared_data / "network" / "nslkdd_train20.csv.gz", limit_rows=3000)
-    assert (seen.rows, seen.rows_exact, seen.rows_read) == (25192, False, 3000) or seen.rows_exact
+    assert seen.rows == pytest.approx(25192, rel=0.2)
+    assert (seen.rows_exact, seen.rows_read) == (False, 3000)
     assert (seen.label, seen.self_value) == ("label", "normal")
     assert seen.drop == ("attack",)
     columns = {column.name: column for column in seen.columns}
@@ -64,7 +65,12 @@ def test_problems_of_the_rows_are_said(tmp_path: Path) -> None:
     path.write_text("id,n,c\n" + "".join(f"{i},{i % 7},k\n" for i in range(300)) + "300,oops,k\n301,inf\n")
     seen = preview(path)
     said = " ".join(seen.problems)
-    for expected in ("Line 303 has 2 fields", "'oops' in row 301", "infinite", "Better dropped, they only count rows: id"):
+    for expected in (
+        "Line 303 has 2 fields",
+        "'oops' in row 301",
+        "infinite",
+        "Better dropped, they only count rows: id",
+    ):
         assert expected in said
     assert "c" in [c.name for c in seen.columns if c.kind == "category"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from immunos_tui.immune.dataset import read_dataset
 from immunos_tui.immune.datafile import sha256_file
+from immunos_tui.immune.dataset import read_dataset
 from immunos_tui.immune.table import Table
 from immunos_tui.model.errors import UsageError
 
@@ -56,7 +56,7 @@ def test_every_format_gives_the_same_table(tmp_path: Path, name: str) -> None:
     expected = read_dataset(write(tmp_path / "expected.csv", as_csv(ROWS)), label="label", self_value="normal")
     assert equal(data.table, expected.table)
     assert data.sha256 == sha256_file(data.path)
-    assert [column for column in data.columns][:3] == [("proto", "category"), ("size", "number"), ("when", "number")]
+    assert list(data.columns)[:3] == [("proto", "category"), ("size", "number"), ("when", "number")]
     assert data.is_self.sum() == 60
     assert data.table.column("when").values[0] == 1704164645.0
     assert np.isnan(data.table.column("size").values[2])
@@ -164,7 +164,9 @@ def test_lines_are_rows_and_bytes_become_visible(tmp_path: Path) -> None:
 
 def test_a_folder_of_code_has_a_row_for_each_function(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
-    (tmp_path / "deep" / "a.py").write_text("import os\n\nclass A:\n    def f(self):\n        return 1\n\ndef g():\n    pass\n")
+    (tmp_path / "deep" / "a.py").write_text(
+        "import os\n\nclass A:\n    def f(self):\n        return 1\n\ndef g():\n    pass\n"
+    )
     (tmp_path / "b.c").write_text("int main(void) { return 0; }\n")
     (tmp_path / "notes.txt").write_text("not code")
     data = read_dataset(tmp_path, pipeline="code")
