@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,7 +23,7 @@ from immunos_tui.immune.calibration import Calibration
 from immunos_tui.immune.components import ComponentModel, Evidence, Progress, leading, quiet
 from immunos_tui.immune.drift import DriftWatch
 from immunos_tui.immune.explain import sentence
-from immunos_tui.immune.fitting import learn
+from immunos_tui.immune.fitting import Learned, learn
 from immunos_tui.immune.fusion import fuse, weights_of
 from immunos_tui.immune.judgement import ALPHA_HIGH, ALPHA_LOW, Judgement, confidences, verdicts
 from immunos_tui.immune.memory import THREAT, TOLERATED, Match, Memory
@@ -93,13 +94,14 @@ class Detector:
         *,
         pipeline: str = "tabular",
         groups: ArrayLike | None = None,
+        row_numbers: ArrayLike | None = None,
         progress: Progress | None = None,
     ) -> Self:
         """Learn self from a table or an (n, d) array of numbers.
 
         ``preset``: immune (most accurate), lite (fastest), robust (the data may hold foreign rows). ``groups`` (n,) says which
-        rows are near copies of each other. Raises DataError for data that nothing can be learned from, UsageError for
-        an unknown preset or pipeline.
+        rows are near copies of each other; ``row_numbers`` (n,) are what explanations call the rows, else 0 to n - 1. Raises
+        DataError for data that nothing can be learned from, UsageError for an unknown preset or pipeline.
         """
         if preset not in PRESETS:
             raise UsageError(f"There is no preset {preset!r}.", f"Choose one of {', '.join(PRESETS)}.")
@@ -110,29 +112,16 @@ class Detector:
         kept = spread(table.rows, LEARN_ROWS)
         used = table if len(kept) == table.rows else table.take(kept)
         inner = "immune" if preset == "robust" else preset
-
-        def fit(part: Table) -> ComponentModel:
-            return model_class.fit(part, seed=seed, preset=inner, progress=tell)
-
+        fit = partial(model_class.fit, seed=seed, preset=inner, progress=tell)
         sieve = preset == "robust" and used.rows >= LEAST_SIEVED and model_class.kind == "tabular"
         known = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)[kept]
         learned = learn(used, fit, seed, sieve=sieve, groups=known, progress=tell)
-        reference = (learned.score, learned.vectors)
-        meta = {
-            "preset": preset,
-            "seed": int(seed),
-            "pipeline": pipeline,
-            "rows": int(table.rows),
-            "learned_rows": len(learned.rows),
-            "set_aside": learned.set_aside,
-            "columns": [[column.name, column.kind] for column in table.columns],
-            "calibration": learned.method,
-            "reference_rows": len(learned.score),
-            "resolution": 1.0 / (len(learned.score) + 1),
-            "components": list(learned.model.names),
-        }
+        rows = kept[learned.rows]
+        if row_numbers is not None:
+            rows = np.asarray(row_numbers, dtype=np.int64)[rows]
+        meta = {"preset": preset, "seed": int(seed), "pipeline": pipeline, **_about(learned, table)}
         memory = Memory.empty(learned.vectors.shape[1])
-        return cls(learned.model, learned.calibration, reference, kept[learned.rows], memory, meta)
+        return cls(learned.model, learned.calibration, (learned.score, learned.vectors), rows, memory, meta)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -330,6 +319,19 @@ class Detector:
             return cls(model, calibration, reference, arrays["rows"], memory, meta["detector"])
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ArtifactError(f"The artifact {path} lacks a part: {error}.", "Train the agent again.") from error
+
+
+def _about(learned: Learned, table: Table) -> dict[str, Any]:
+    return {
+        "rows": int(table.rows),
+        "learned_rows": len(learned.rows),
+        "set_aside": learned.set_aside,
+        "columns": [[column.name, column.kind] for column in table.columns],
+        "calibration": learned.method,
+        "reference_rows": len(learned.score),
+        "resolution": 1.0 / (len(learned.score) + 1),
+        "components": list(learned.model.names),
+    }
 
 
 def _under(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

@@ -90,8 +90,8 @@ def train(
     metrics = {
         **evaluation.as_dict(),
         "held_out": split.how,
-        "self_rows": len(own),
-        "other_rows": len(other),
+        "learned_self_rows": len(own),
+        "labelled_other_rows": len(other),
         "drift": drift,
         "dataset_sha256": dataset.sha256,
         "problems": list(dataset.problems),
@@ -141,11 +141,12 @@ def _fit(
 ) -> Detector:
     groups = None if split.groups is None else split.groups[rows]
     table = dataset.table.take(rows)
-    detector = Detector.fit(table, preset, seed, pipeline=pipeline, groups=groups, progress=tell)
+    numbers = dataset.row_numbers if len(dataset.row_numbers) == dataset.rows else np.arange(dataset.rows)
+    own = numbers[rows]
+    detector = Detector.fit(table, preset, seed, pipeline=pipeline, groups=groups, row_numbers=own, progress=tell)
     if not len(threats):
         return detector
     known = dataset.table.take(threats[:MOST_THREATS])
-    numbers = dataset.row_numbers if len(dataset.row_numbers) == dataset.rows else np.arange(dataset.rows)
     return detector.remember(threats=known, threat_names=[f"training row {numbers[i]}" for i in threats[:MOST_THREATS]])
 
 

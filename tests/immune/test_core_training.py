@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,13 @@ def test_a_labelled_detector_remembers_its_threats() -> None:
     result = train(dataset(), role="bcell")
     assert len(result.detector.memory.threats) == 60
     assert result.evaluation.rows == 180 + 12
+
+
+def test_explanations_name_the_row_of_the_file() -> None:
+    data = dataset(n=50)
+    numbered = replace(data, row_numbers=np.arange(data.rows) * 3 + 7)
+    why = train(numbered).detector.explain(data.table.take([4]))[0]
+    assert (why.nearest_row, why.nearest_distance) == (19, 0.0)
 
 
 def test_without_self_there_is_nothing_to_train() -> None:

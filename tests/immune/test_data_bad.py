@@ -16,6 +16,12 @@ from immunos_tui.immune.preview import preview
 from immunos_tui.immune.stream import stream
 from immunos_tui.model.errors import DataError, ImmunosError, NotFoundError
 
+
+def spoilt(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + b"garbage" * 10 + data[middle + 70 :]
+
+
 GOOD = b"a,b,label\n1,x,ok\n2,y,ok\n3,x,bad\n"
 
 CASES = {
@@ -35,7 +41,7 @@ CASES = {
     "headless.csv": (b"0,1,0,5\n0,1,0,6\n", "looks like data"),
     "wide.csv": (",".join(f"c{i}" for i in range(5000)).encode() + b"\n", "5000 columns"),
     "half.csv.gz": (gzip.compress(GOOD * 5000)[:300], "ends in the middle"),
-    "broken.csv.gz": (gzip.compress(os.urandom(5000))[:200] + b"garbage" * 100, "damaged gzip|ends in the middle"),
+    "broken.csv.gz": (spoilt(gzip.compress(GOOD * 9000)), "damaged gzip|ends in the middle"),
     "bad.jsonl": (b'{"a": 1}\n{"a": \n', "Line 2 .*not valid JSON"),
     "list.jsonl": (b"[1, 2]\n", "Line 1 .*not a JSON object"),
     "broken.npz": (b"PK\x03\x04 not really", "not a whole npz"),

@@ -126,7 +126,7 @@ def test_a_fault_names_its_line(fault: str) -> None:
 
 def test_a_good_pack_is_read() -> None:
     assert [rule.name for rule in parse_pack(RULE.format(GOOD), "mine.toml").rules] == ["first", "second"]
-    with pytest.raises(DataError, match="Line 12 .*there twice"):
+    with pytest.raises(DataError, match=r"Line 12 .*there twice"):
         parse_pack(RULE.format(GOOD).replace('"second"', '"first"'), "mine.toml")
     with pytest.raises(DataError, match=r"no \[pack\]"):
         parse_pack("a = 1", "mine.toml")
@@ -137,7 +137,7 @@ def test_files_that_are_no_pack(tmp_path: Path) -> None:
         load_pack(tmp_path / "none.toml")
     path = tmp_path / "a.toml"
     path.write_bytes(b"[pack]\nname = '\xff'\n")
-    with pytest.raises(DataError, match="Line 2 .*UTF-8"):
+    with pytest.raises(DataError, match=r"Line 2 .*UTF-8"):
         load_pack(path)
     path.write_bytes(b"#" * (2 << 20))
     with pytest.raises(DataError, match="larger"):
@@ -154,7 +154,7 @@ def test_any_text_is_a_pack_or_refused_in_words(text: str) -> None:
 
 @pytest.mark.parametrize("pattern", [r"(a+)+b", r"(a|bc)*d", r"(.*)*", r"\s*x\s*y\s*z", r"(x{0,5}y){0,9}z", r"a.*b.*c"])
 def test_patterns_that_may_take_long_are_refused(pattern: str) -> None:
-    with pytest.raises(ValueError, match="too many ways|empty line"):
+    with pytest.raises(ValueError, match=r"too many ways|empty line"):
         compile_bounded(pattern)
 
 

@@ -16,7 +16,11 @@ from tests.houses import trained_agent
 def test_every_shipped_template_makes_an_agent(house: Any) -> None:
     for item in templates():
         made = house.foundry.new(f"a-{item.name}", item.name)
-        assert (made.state, made.domain, made.pipeline) == ("stub", item.domain, item.pipeline)
+        assert (made.state, made.domain, made.pipeline) == (
+            "active" if item.role == "innate" else "stub",
+            item.domain,
+            item.pipeline,
+        )
     assert len(templates()) == len(list(resource("templates").glob("*.toml")))
     for file in resource("templates").glob("*.toml"):
         assert tomllib.loads(file.read_text(encoding="utf-8"))["name"] == file.stem

@@ -16,6 +16,7 @@ from textual.drivers.linux_driver import LinuxDriver
 
 from tests.terminal.ptyapp import PtyProgram
 
+pytestmark = pytest.mark.pty
 Fault = Callable[..., PtyProgram]
 
 

@@ -15,6 +15,7 @@ import pytest
 from tests.terminal.conftest import real_command
 from tests.terminal.ptyapp import PtyProgram, ctrl
 
+pytestmark = pytest.mark.pty
 Start = Callable[..., PtyProgram]
 PROMPT = "ready% "
 
