@@ -96,6 +96,9 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--keys", type=int, default=60, help="arrow keys, and tab switches, a round [60]")
     parser.add_argument("--idle", type=float, default=10.0, help="seconds of rest observed a round [10]")
     parser.add_argument("--size", default="80x24", help="columns x rows [80x24]")
+    parser.add_argument(
+        "--nice", type=int, default=0, help="priority of the programs; -20 on a busy machine needs root [0]"
+    )
     parser.add_argument("--json", type=Path, help="file for every number")
     return parser.parse_args()
 
@@ -146,7 +149,7 @@ def run(
 ) -> dict[str, Any]:
     """One call of ttybench and its result."""
     argv = [
-        sys.executable, str(tool), "--size", options.size, "--reps", str(options.keys), "--idle", str(options.idle),
+        sys.executable, str(tool), "--size", options.size, "--reps", str(options.keys), "--idle", str(options.idle), "--nice", str(options.nice),
         "--cwd", str(ROOT), "--env", f"IMMUNOS_BASE_PATH={folder}", "--env", "IMMUNOS_OLLAMA_URL=http://127.0.0.1:9",
         "--env", "LC_ALL=C.UTF-8", *arguments, "--", *command,
     ]  # fmt: skip

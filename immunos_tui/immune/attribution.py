@@ -71,11 +71,18 @@ def sides(encoder: Encoder, table: Table, medians: FloatArray) -> Direction:
 def quantiles(encoder: Encoder, table: Table) -> FloatArray:
     """The percentiles GRID of each number column, (numbers, len(GRID)); NaN for a column that is always missing."""
     out = np.full((len(encoder.numbers), len(GRID)), np.nan)
-    for i, code in enumerate(encoder.numbers):
-        values = table.column(code.name).values
-        values = np.clip(values[~np.isnan(values)], -1e300, 1e300)
-        if len(values):
-            out[i] = np.quantile(values, GRID / 100)
+    if not encoder.numbers:
+        return out
+    # NaN sorts last, so that the first ``present`` values of each sorted column are the ones that are there.
+    ordered = np.sort(np.clip(table.numbers([code.name for code in encoder.numbers]), -1e300, 1e300), axis=0)
+    present = len(ordered) - np.isnan(ordered).sum(axis=0)
+    some = np.flatnonzero(present)
+    place = np.outer(GRID / 100, present[some] - 1)
+    below = place.astype(np.int64)
+    low = ordered[below, some]
+    high = ordered[np.minimum(below + 1, present[some] - 1), some]
+    part = place - below
+    out[some] = (low * (1 - part) + high * part).T
     return out
 
 

@@ -199,7 +199,8 @@ def _number_code(column: Column) -> NumberCode:
         return NumberCode(column.name, 0.0, 0.0, True, False, nan, nan)
     values = np.clip(values, -NUMBER_LIMIT, NUMBER_LIMIT)
     low, high = float(values.min()), float(values.max())
-    fill = float(np.median(values))
+    middle = len(values) // 2
+    fill = float(np.partition(values, middle)[middle])
     return NumberCode(column.name, fill, _log_unit(values, low, high), low == high, with_missing, low, high)
 
 
@@ -208,6 +209,8 @@ def _log_unit(values: FloatArray, low: float, high: float) -> float:
     if low < 0 or high <= 0:
         return 0.0
     positive = values[values > 0]
+    if high <= LOG_SPREAD * float(positive.min()):
+        return 0.0
     unit = float(np.quantile(positive, 0.05))
     return unit if high > LOG_SPREAD * unit else 0.0
 

@@ -35,8 +35,8 @@ DETAIL_PAUSE = 0.15
 """Seconds that the cursor rests on a row until its detail is fetched."""
 
 EMPTY = (
-    "No issues yet. Scan a file with F, make an issue with i, or run `immunos-tui tour`\n"
-    "to see the whole loop on a bundled sample in a minute."
+    "No issues yet. Scan a file with F, or make an issue with i.\n"
+    "`immunos-tui tour` shows the whole loop on a bundled sample in a minute."
 )
 NOTHING = "Nothing matches the filter. / changes it, esc clears it."
 

@@ -71,7 +71,7 @@ def _rule(title: str, palette: Palette) -> Text:
 
 def _storm(minutes: tuple[int, ...], limit: int, palette: Palette) -> Iterator[Text]:
     top = max(minutes, default=0)
-    if top:
+    if sum(minutes) > 1:
         word = "storm, " if top > limit else ""
         yield Text.assemble(
             (f"{word}at most {many(top)} a minute  ", palette.high if word else palette.muted),
@@ -85,7 +85,7 @@ def _why(item: Evidence, palette: Palette, width: int) -> Iterator[Text]:
         yield Text(clean(why["sentence"]), style=palette.text)
     reasons = [reason for reason in why.get("reasons", ()) if reason.get("share", 0) >= 0.005][:5]
     name_room = min(max(12, width // 3), max((len(str(reason["name"])) for reason in reasons), default=0))
-    value_room = min(12, max((len(str(reason["value"])) for reason in reasons), default=0))
+    value_room = min(max(12, width // 5), max((len(str(reason["value"])) for reason in reasons), default=0))
     bar = BAR if width >= 70 else 0
     range_room = width - 6 - name_room - value_room - 2 - bar - 6
     for number, reason in enumerate(reasons):
@@ -97,7 +97,7 @@ def _why(item: Evidence, palette: Palette, width: int) -> Iterator[Text]:
         )
         return
     yield Text.assemble(
-        (f"{_margin(why)}p {p_text(item.p_value)}  confidence {item.confidence:.1%}", palette.strong),
+        (f"{_margin(why)}p {p_text(item.p_value)}  confidence {min(item.confidence, 0.999):.1%}", palette.strong),
         (f"  {clean(item.agent, 40)} v{item.version}", palette.muted),
     )
     if why.get("memory"):

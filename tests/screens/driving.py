@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from textual import events
+from textual._context import visible_screen_stack
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from immunos_tui.app import ImmunosApp
 from immunos_tui.config import Settings, load_settings
@@ -94,7 +96,12 @@ class Driver:
     @property
     def text(self) -> str:
         """What the screen on top shows, line by line."""
-        return "\n".join(strip.text.rstrip() for strip in self.app.screen._compositor.render_strips())
+        return "\n".join("".join(part.text for part in strip if not part.control).rstrip() for strip in self.strips())
+
+    def strips(self) -> list[Strip]:
+        """The lines of the screen on top as the driver would get them, with what shines through from below."""
+        visible_screen_stack.set(self.app._background_screens)
+        return self.app.screen._compositor.render_strips()
 
     @property
     def toasts(self) -> list[str]:

@@ -196,6 +196,7 @@ def test_verdict_menu(night: Any, picture: Any) -> None:
         await on.press("d")
         await on.menu()
         await on.sees("Verdict on #1")
+        await on.sees("? help")  # the list shines through
 
     picture("spleen", (80, 24), steps)
 
@@ -208,6 +209,7 @@ def test_training_form(night: Any, picture: Any) -> None:
         await on.press("n")
         await on.menu()
         await on.sees("Train an agent")
+        await on.sees("? help")
 
     picture("thymus", (80, 24), steps)
 
@@ -220,6 +222,7 @@ def test_help(night: Any, picture: Any) -> None:
         await on.press("question_mark")
         await on.menu()
         await on.sees("Keys on this screen")
+        await on.sees("? help")
 
     picture("spleen", (80, 24), steps)
 
