@@ -113,8 +113,14 @@ def methods() -> dict[str, Scorer]:
 def accuracy(sets: Sequence[Set], seeds: range) -> dict[str, Any]:
     """AUROC, AUPR and processor seconds by method; false-positive rates of the immune preset by set."""
     out: dict[str, Any] = {"methods": {}, "rates": {}, "per_set": {}}
-    for name, fit in methods().items():
-        rows = {data.name: np.mean([_measure(data, seed, fit) for seed in seeds], axis=0) for data in sets}
+    measured: dict[str, dict[str, list[Any]]] = {name: {} for name in methods()}
+    # Methods take turns on every set, so that a busy machine slows all of them alike.
+    for data in sets:
+        for seed in seeds:
+            for name, fit in methods().items():
+                measured[name].setdefault(data.name, []).append(_measure(data, seed, fit))
+    for name, found in measured.items():
+        rows = {key: np.mean(value, axis=0) for key, value in found.items()}
         out["per_set"][name] = {key: float(value[0]) for key, value in rows.items()}
         for kind in (False, True):
             some = [rows[data.name] for data in sets if data.dense == kind]

@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rich.text import Text
 from textual import on
 from textual.binding import Binding
 from textual.command import Provider
@@ -215,7 +214,7 @@ class ImmunosApp(CrashSafeApp):
         )
         return pieces
 
-    def notify(  # type: ignore[override]  # markup is not for the caller to choose
+    def notify(
         self,
         message: str,
         *,
@@ -266,33 +265,21 @@ class ImmunosApp(CrashSafeApp):
 
     def action_keys_help(self) -> None:
         from immunos_tui.screens.dialogs import HelpScreen  # noqa: PLC0415 - only when asked for
+        from immunos_tui.screens.help import help_lines  # noqa: PLC0415
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen("Keys on this screen", self._help_lines()))
+            self.push_screen(HelpScreen("Keys on this screen", help_lines(self.screen, self.palette, shown_key)))
 
-    def _help_lines(self) -> list[Text]:
-        screen = self.screen
-        lines = [Text(line.strip()) for line in (screen.HELP or "").strip().splitlines()]
-        lines += [Text("")] if lines else []
-        known: dict[str, tuple[Binding, list[str]]] = {}
-        for active in screen.active_bindings.values():
-            binding = active.binding
-            if binding.id and binding.description:
-                known.setdefault(binding.id, (binding, []))[1].append(shown_key(binding.key))
-        for name, (binding, keys) in known.items():
-            words = binding.tooltip or binding.description
-            lines.append(
-                Text.assemble((f"{' '.join(keys):<10} ", self.palette.accent), f"{words}  ", (name, self.palette.muted))
-            )
-        return lines
-
-    def say_lost_keys(self, lost: set[str]) -> None:
-        """The keys in the settings leave some actions without one: say so, once for each."""
-        fresh = sorted(lost - self._lost_keys)
+    def say_lost_keys(self, names: set[str]) -> None:
+        """Say, once for each, which actions have no key left because the settings gave it to another."""
+        fresh = sorted(names - self._lost_keys)
         if fresh:
-            self._lost_keys.update(fresh)
-            words = f"The keys in your settings leave no key for {', '.join(fresh)}."
-            self.notify(words, title="Settings", severity="warning", markup=False)
+            self._lost_keys |= set(fresh)
+            self.notify(
+                f"{', '.join(fresh)}: the settings give the key to another action. Give it a key of its own under keys.",
+                title="Settings",
+                severity="warning",
+            )
 
     @on(SnapshotTaken)
     def take_snapshot(self, event: SnapshotTaken) -> None:

@@ -10,6 +10,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.dom import DOMNode
 
 from immunos_tui.screens.base import shown_key
+from immunos_tui.screens.help import in_order
 
 
 class BindingCommands(Provider):
@@ -17,7 +18,7 @@ class BindingCommands(Provider):
 
     def _bindings(self) -> Iterator[tuple[DOMNode, Binding, str]]:
         seen = set()
-        for active in self.screen.active_bindings.values():
+        for active in in_order(self.screen):
             binding = active.binding
             if binding.description and binding.id and binding.id not in seen and active.enabled:
                 seen.add(binding.id)

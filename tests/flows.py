@@ -16,7 +16,12 @@ def write_flows(path: Path, rows: int, foreign: float = 0.0, seed: int = 1) -> P
         out.writerow(("duration", "bytes", "rate", "errors", "proto", "label"))
         for _ in range(rows):
             kind = rng.randrange(2)
-            values: list[Any] = [rng.gauss(10 + 20 * kind, 2), rng.expovariate(1 / 500), rng.random(), rng.gauss(0.5, 0.1)]
+            values: list[Any] = [
+                rng.gauss(10 + 20 * kind, 2),
+                rng.expovariate(1 / 500),
+                rng.random(),
+                rng.gauss(0.5, 0.1),
+            ]
             label = "normal"
             if rng.random() < foreign:
                 label, column = "attack", rng.randrange(4)

@@ -67,4 +67,6 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
         host = host.decode("idna", "replace")
     if isinstance(host, str) and host and not is_allowed(host):
         _state["refused"] = int(_state["refused"]) + 1
-        raise EgressRefused(f"Offline mode refuses a connection to {host}; network.allow in the settings would allow it.")
+        raise EgressRefused(
+            f"Offline mode refuses a connection to {host}; network.allow in the settings would allow it."
+        )

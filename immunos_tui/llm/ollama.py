@@ -29,7 +29,9 @@ class OllamaProbe:
         try:
             if self._client is None:
                 # No proxies, no netrc and no CA bundle: the server is on this host or named by the operator.
-                self._client = httpx.Client(base_url=self._url, timeout=TIMEOUT, trust_env=False, verify=self._url.startswith("https"))
+                self._client = httpx.Client(
+                    base_url=self._url, timeout=TIMEOUT, trust_env=False, verify=self._url.startswith("https")
+                )
             answer = self._client.get("/api/version")
             answer.raise_for_status()
             return Backend(self._url, "up", clean(answer.json()["version"], 40))

@@ -89,9 +89,16 @@ class TabScreen(Screen[None]):
         changes = self.app.key_changes
         given = {key.strip() for keys in changes.values() for key in keys.split(",")}
         here = (self.focused or self).ancestors_with_self
-        known = {binding.id: changes.get(binding.id, binding.key) for node in here for _, binding in node._bindings if binding.id}
+        known = {
+            binding.id: changes.get(binding.id, binding.key)
+            for node in here
+            for _, binding in node._bindings
+            if binding.id
+        }
         held = {active.binding.id for active in self.active_bindings.values()}
-        self.app.say_lost_keys({name for name, key in known.items() if name not in held and given & set(key.split(","))})
+        self.app.say_lost_keys(
+            {name for name, key in known.items() if name not in held and given & set(key.split(","))}
+        )
 
     def _catch_up(self) -> None:
         """Draw what has changed since this screen last drew."""

@@ -97,7 +97,9 @@ async def ask_training(screen: TabScreen) -> None:
         job = await screen.write(lambda house: _queue(house, values, names))
         screen.app.notify(f"Job {job.id} is queued.", markup=False, timeout=3)
 
-    await screen.app.push_screen_wait(Form("Train an agent", fields, check=_check(names), take=take, preview=("path", _looker(screen))))
+    await screen.app.push_screen_wait(
+        Form("Train an agent", fields, check=_check(names), take=take, preview=("path", _looker(screen)))
+    )
 
 
 def _check(names: tuple[str, ...]) -> Callable[[dict[str, str]], str]:

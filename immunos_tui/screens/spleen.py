@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from textual import on, work
+from textual import events, on, work
 from textual.binding import Binding
 from textual.containers import Container, Horizontal, Vertical
 from textual.timer import Timer
@@ -269,7 +269,7 @@ class SpleenScreen(TabScreen):
         """The issues that a step is for."""
         return self.table.chosen()
 
-    def on_resize(self) -> None:
+    def on_resize(self, _event: events.Resize) -> None:
         self._show_posture()
         self.call_after_refresh(self.load_detail)
 

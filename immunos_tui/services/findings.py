@@ -65,11 +65,11 @@ class Findings:
         if self._by_line:
             place = batch.origins[row].split(":")[0] if batch.origins else self._source
             return line_fingerprint(self._agent.name, place, normalise(self._text(batch, row)))
-        place = (int(judged.leading[row]), int(judged.direction[row]))
-        if place not in self._prints:
-            feature, side = self._detector.features[place[0]], DIRECTIONS[place[1]]
-            self._prints[place] = table_fingerprint(self._agent.domain, self._agent.name, feature, side)
-        return self._prints[place]
+        spot = (int(judged.leading[row]), int(judged.direction[row]))
+        if spot not in self._prints:
+            feature, side = self._detector.features[spot[0]], DIRECTIONS[spot[1]]
+            self._prints[spot] = table_fingerprint(self._agent.domain, self._agent.name, feature, side)
+        return self._prints[spot]
 
     def _text(self, batch: Batch, row: int) -> str:
         """The line itself: the text column where the detector has one, else the raw row."""

@@ -14,7 +14,6 @@ from immunos_tui.model.errors import ConflictError, NotFoundError, UsageError
 from immunos_tui.resources import resource
 from immunos_tui.store import Store, agents
 
-
 FOLDER_PIPELINES = ("code", "rules")
 """Pipelines that take a folder as well as a file."""
 

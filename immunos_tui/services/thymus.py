@@ -289,9 +289,9 @@ class Thymus:
                 f"Job {job_id} is no training that is done.", "`immunos-tui thymus list` shows those that are."
             )
         command = [sys.executable, "-P", "-m", "immunos_tui.services.reproduction", str(job_id)]
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - this program, with a number
             command, capture_output=True, check=False, stdin=subprocess.DEVNULL, env=self._environment()
-        )  # noqa: S603
+        )
         try:
             body: dict[str, Any] = json.loads(done.stdout)
         except ValueError as error:

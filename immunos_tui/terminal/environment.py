@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 DEFAULT_SIZE = (80, 24)
 """Columns and rows where the terminal does not say, as on a serial line."""
@@ -36,8 +36,7 @@ class Colors(StrEnum):
 _COLOR_SYSTEMS = {Colors.SIXTEEN: "standard", Colors.MANY: "256", Colors.TRUE: "truecolor"}
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
+class Flags(NamedTuple):
     """What the operator asked for; ``mouse`` is None where the program is to decide."""
 
     ascii: bool = False
@@ -45,9 +44,11 @@ class Flags:
     mouse: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TerminalEnvironment:
-    """One terminal as the program found it at start; ``columns`` and ``rows`` are in cells."""
+class TerminalEnvironment(NamedTuple):
+    """One terminal as the program found it at start; ``columns`` and ``rows`` are in cells.
+
+    A named tuple, since it is made before the first frame and a frozen dataclass costs 1 ms to define.
+    """
 
     term: str
     is_tty: bool

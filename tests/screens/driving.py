@@ -45,7 +45,9 @@ class Driver:
         Unlike the pilot's own ``press`` it does not wait for the processor to be idle, which other work may keep busy.
         """
         for key in keys:
-            event = events.Key(_character_to_key(key) if len(key) == 1 else key, key if len(key) == 1 else NAMED.get(key))
+            event = events.Key(
+                _character_to_key(key) if len(key) == 1 else key, key if len(key) == 1 else NAMED.get(key)
+            )
             event.set_sender(self.app)
             self.app._driver.send_message(event)
             await self.settle()

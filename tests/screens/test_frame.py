@@ -54,7 +54,9 @@ async def test_every_tab_says_what_is_true(house: Any) -> None:
 
 async def test_the_knowledge_base_is_read_by_key(house: Any) -> None:
     house.paths.kb.mkdir(parents=True)
-    (house.paths.kb / "01-own-page.md").write_text("# Our own page\n\nCall *Ada* first.\n\n" + "line\n\n" * 60 + "the end")
+    (house.paths.kb / "01-own-page.md").write_text(
+        "# Our own page\n\nCall *Ada* first.\n\n" + "line\n\n" * 60 + "the end"
+    )
     house.spleen.new("printer on fire")
     async with open_app("kb") as on:
         await on.sees("Our own page")
@@ -263,7 +265,7 @@ def test_the_screens_need_no_numpy(house: Any) -> None:
         "asyncio.run(main())\n"
         "print([name for name in ('numpy', 'sqlite_utils') if name in sys.modules])\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
     house_of().close()

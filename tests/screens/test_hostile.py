@@ -119,7 +119,9 @@ async def test_jobs_files_and_errors(house: Any, tmp_path: Path) -> None:
     house.foundry.new("sms", "text")
     job = house.thymus.add_training("sms", bad, label=HOSTILE, self_value=HOSTILE, notes=HOSTILE)
     with house.store.write() as tx:
-        tx.db.execute("UPDATE jobs SET state = 'failed', error = ?, hint = ?, stage = ? WHERE id = ?", (HOSTILE,) * 3 + (job.id,))
+        tx.db.execute(
+            "UPDATE jobs SET state = 'failed', error = ?, hint = ?, stage = ? WHERE id = ?", (HOSTILE,) * 3 + (job.id,)
+        )
     log = house.thymus.log_path(job.id)
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(HOSTILE.encode() + b"\n\xff\xfe\x00\n")
@@ -175,12 +177,21 @@ async def test_an_agent_of_a_hostile_name_is_refused_in_the_form(house: Any, tmp
         await on.press("enter")
         await on.paste(HOSTILE)
         await on.press("ctrl+s")
-        await on.until(lambda: "\\x1b" in str(on.app.screen.query_one("#problem").render()) or "name" in str(on.app.screen.query_one("#problem").render()))
+        await on.until(
+            lambda: (
+                "\\x1b" in str(on.app.screen.query_one("#problem").render())
+                or "name" in str(on.app.screen.query_one("#problem").render())
+            )
+        )
         assert is_harmless(on.text)
     assert not house.foundry.list()
 
 
-@pytest.mark.parametrize("text", [HOSTILE, "漢字" * 60, "e\u0301" * 200, "👩‍👩‍👧" * 50, "\U000e0041" * 20])
+@pytest.mark.parametrize(
+    "text",
+    [HOSTILE, "漢字" * 60, "e\u0301" * 200, "👩‍👩‍👧" * 50, "\U000e0041" * 20],
+    ids=["hostile", "wide", "combining", "joined", "tags"],
+)
 async def test_wide_and_strange_titles_keep_the_columns(house: Any, text: str) -> None:
     house.spleen.new(text, owner="名前" * 6, tags=["標識"])
     house.spleen.new("plain", owner="op2")

@@ -89,7 +89,15 @@ def night(house: Any) -> Iterator[Any]:
 
 
 def _queue(house: Any, held: ExitStack) -> None:
-    spec = {"label": "label", "self": "normal", "drop": ["attack"], "clean": True, "preset": "immune", "seed": 0, "notes": ""}
+    spec = {
+        "label": "label",
+        "self": "normal",
+        "drop": ["attack"],
+        "clean": True,
+        "preset": "immune",
+        "seed": 0,
+        "notes": "",
+    }
     held.enter_context(lock_file(house.paths.jobs / "queue.lock"))
     with house.store.write() as tx:
         numbers = [
@@ -101,10 +109,22 @@ def _queue(house: Any, held: ExitStack) -> None:
             )
         ]
         jobs.claim(tx.db, numbers[0], 4711, NOW - 8 * MINUTE)
-        metrics = {"auroc": 0.957, "auroc_interval": [0.953, 0.961], "grade": "strong", "levels": [{"alpha": 0.01, "fpr": 0.011}]}
+        metrics = {
+            "auroc": 0.957,
+            "auroc_interval": [0.953, 0.961],
+            "grade": "strong",
+            "levels": [{"alpha": 0.01, "fpr": 0.011}],
+        }
         jobs.finish(tx.db, numbers[0], JobState.DONE, NOW - 7 * MINUTE, {"metrics": metrics})
         jobs.claim(tx.db, numbers[1], 4712, NOW - MINUTE)
-        fields = {"stage": "fit", "fraction": 0.4, "overall": 0.61, "note": "2048 antigens", "rows_total": 25_192, "rate": 1310.0}
+        fields = {
+            "stage": "fit",
+            "fraction": 0.4,
+            "overall": 0.61,
+            "note": "2048 antigens",
+            "rows_total": 25_192,
+            "rate": 1310.0,
+        }
         jobs.progress(tx.db, numbers[1], {**fields, "rows_done": 15_000, "progress_at": NOW})
     held.enter_context(lock_file(house.paths.jobs / f"{numbers[1]}.lock"))
     house.thymus.log_path(numbers[1]).write_text("03:11:44 read 25 192 rows\n03:11:46 encode 122 columns\n")

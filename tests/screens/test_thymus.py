@@ -123,7 +123,11 @@ async def test_a_wrong_form_says_so_and_keeps_what_was_typed(house: Any, message
         await fill_in(on, seed="7", label="label")
         await on.press("ctrl+s")
         await on.sees("Say which value of label means self.")
-        for path, said in (("~nobody-of-that-name/x", "There is no file"), ("a\x00b", r"a\x00b"), ("/dev/zero", "not a regular file")):
+        for path, said in (
+            ("~nobody-of-that-name/x", "There is no file"),
+            ("a\x00b", r"a\x00b"),
+            ("/dev/zero", "not a regular file"),
+        ):
             await fill_in(on, path=path)
             await on.press("tab")
             await on.sees(said)
@@ -141,7 +145,9 @@ async def test_a_wrong_form_says_so_and_keeps_what_was_typed(house: Any, message
 
 async def test_a_waiting_and_a_running_job_are_cancelled_after_a_question(house: Any) -> None:
     house.foundry.new("sms", "text")
-    first, second = (house.thymus.add_training("sms", sample("sms_self.csv.gz"), label="label", self_value="ham") for _ in "12")
+    first, second = (
+        house.thymus.add_training("sms", sample("sms_self.csv.gz"), label="label", self_value="ham") for _ in "12"
+    )
     async with open_app("thymus") as on:
         await on.until(lambda: house.thymus.get(first.id).state is JobState.RUNNING, "the first job running")
         await on.sees("queue: 1 running, 1 waiting")

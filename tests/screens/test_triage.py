@@ -175,7 +175,11 @@ async def test_a_duplicate_takes_a_number(house: Any) -> None:
     number = detected_issue(house, 2)
     async with open_app() as on:
         await go_to(on, number)
-        for wrong, said in (("²", "no number of an issue"), ("99", "There is no issue #99"), (str(number), "duplicate of")):
+        for wrong, said in (
+            ("²", "no number of an issue"),
+            ("99", "There is no issue #99"),
+            (str(number), "duplicate of"),
+        ):
             on.forget_toasts()
             await on.press("d")
             await on.menu()
@@ -298,7 +302,9 @@ async def test_marks_and_bulk_steps_count_and_list_first(house: Any) -> None:
         await on.clear("marked")
         assert all(house.spleen.get(number).status is Status.ACKNOWLEDGED for number in numbers)
         await on.press("u")
-        await on.until(lambda: all(house.spleen.get(number).status is Status.NEW for number in numbers), "one undo for all")
+        await on.until(
+            lambda: all(house.spleen.get(number).status is Status.NEW for number in numbers), "one undo for all"
+        )
 
 
 async def test_read_only_refuses_and_says_so(house: Any) -> None:
