@@ -23,7 +23,7 @@ from immunos_tui.immune.calibration import Calibration
 from immunos_tui.immune.components import ComponentModel, Evidence, Progress, leading, quiet
 from immunos_tui.immune.drift import DriftWatch
 from immunos_tui.immune.explain import sentence
-from immunos_tui.immune.fitting import Learned, learn
+from immunos_tui.immune.fitting import Learned, learn, purge, purge_by_halves
 from immunos_tui.immune.fusion import fuse, weights_of
 from immunos_tui.immune.judgement import ALPHA_HIGH, ALPHA_LOW, Judgement, confidences, verdicts
 from immunos_tui.immune.memory import THREAT, TOLERATED, Match, Memory
@@ -113,7 +113,9 @@ class Detector:
         used = table if len(kept) == table.rows else table.take(kept)
         inner = "immune" if preset == "robust" else preset
         fit = partial(model_class.fit, seed=seed, preset=inner, progress=tell)
-        sieve = preset == "robust" and used.rows >= LEAST_SIEVED and model_class.kind == "tabular"
+        dirty = preset == "robust" and used.rows >= LEAST_SIEVED
+        by_halves = partial(purge_by_halves, seed=seed, fit=fit)
+        sieve = (partial(purge, seed=seed) if model_class.kind == "tabular" else by_halves) if dirty else None
         known = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)[kept]
         learned = learn(used, fit, seed, sieve=sieve, groups=known, progress=tell)
         rows = kept[learned.rows]

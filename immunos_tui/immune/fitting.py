@@ -27,7 +27,10 @@ KEEP = 0.75
 SIEVE = "sieve"
 """The preset that finds them; it looks at random subspaces and single values, which a dirty self spoils least."""
 
+
 Fit = Callable[[Table], ComponentModel]
+Sieve = Callable[[Table], tuple[IntArray, IntArray]]
+"""Splits rows into ordinary and suspect ones, both sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +70,19 @@ def learn(
     fit: Fit,
     seed: int,
     *,
-    sieve: bool = False,
+    sieve: Sieve | None = None,
     groups: NDArray[np.int64] | None = None,
     progress: Progress = quiet,
 ) -> Learned:
     """Fit and calibrate a model on the rows of ``table``; with ``sieve`` on its most ordinary rows only."""
     rows = np.arange(table.rows)
     clean, odd = table, None
-    if sieve:
-        rows, suspects = purge(table, seed, progress)
-        clean, odd = table.take(rows), table.take(suspects)
+    if sieve is not None:
+        progress("sieve", 0.0, f"{table.rows} rows")
+        rows, suspects = sieve(table)
+        progress("sieve", 1.0, f"{len(suspects)} rows set aside")
+        if len(suspects):
+            clean, odd = table.take(rows), table.take(suspects)
         groups = None if groups is None else groups[rows]
     fitted = fit_and_hold_out(clean, fit, seed, groups)
     progress("calibrate", 0.0, fitted.method)
@@ -119,27 +125,47 @@ def fit_and_hold_out(table: Table, fit: Fit, seed: int, groups: NDArray[np.int64
     return Fitted(model, everything, np.concatenate(parts), np.concatenate(raw), method)
 
 
-def folds(n: int, seed: int, groups: NDArray[np.int64] | None = None) -> list[IntArray]:
-    """Up to FOLDS disjoint parts of ``n`` rows, drawn by ``seed``; rows of one group fall into one part."""
+def folds(n: int, seed: int, groups: NDArray[np.int64] | None = None, count: int = FOLDS) -> list[IntArray]:
+    """Up to ``count`` disjoint parts of ``n`` rows, drawn by ``seed``; rows of one group fall into one part."""
     rng = np.random.default_rng([seed, 5])
     units = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1].reshape(-1)
-    fold_of_unit = rng.permutation(int(units.max()) + 1) % FOLDS
+    fold_of_unit = rng.permutation(int(units.max()) + 1) % count
     fold = fold_of_unit[units]
-    return [part for part in (np.flatnonzero(fold == i) for i in range(FOLDS)) if len(part)]
+    return [part for part in (np.flatnonzero(fold == i) for i in range(count)) if len(part)]
 
 
-def purge(table: Table, seed: int, progress: Progress) -> tuple[IntArray, IntArray]:
-    """Split the rows into the most ordinary three quarters and the suspect rest, both sorted.
+def purge(table: Table, seed: int) -> tuple[IntArray, IntArray]:
+    """Split the rows of a table into the most ordinary three quarters and the suspect rest, both sorted.
 
     For training data that nobody vouches for: the few foreign rows in it end up among the rest.
     """
-    progress("sieve", 0.0, f"{table.rows} rows")
     model = TabularModel.fit(table, seed=seed, preset=SIEVE)
-    raw = model.loo_scores()
-    score = fuse(np.stack([Surprisal.fit(column)(column) for column in raw.T], axis=1))
-    order = model.loo_rows[np.argsort(score, kind="stable")]
-    keep = max(1, int(np.ceil(KEEP * table.rows)))
-    progress("sieve", 1.0, f"{table.rows - keep} rows set aside")
+    return _most_ordinary(_fused(model.loo_scores(), None), model.loo_rows, KEEP)
+
+
+def purge_by_halves(table: Table, seed: int, fit: Fit) -> tuple[IntArray, IntArray]:
+    """The same for models without a sieve of their own: each half of the rows is scored by a model of the other half.
+
+    Nothing is suspect where the model's ``rare_is_self`` says that rare rows are no sign of dirt.
+    """
+    order = np.random.default_rng([seed, 9]).permutation(table.rows)
+    halves = [np.sort(half) for half in np.array_split(order, 2)]
+    score = np.empty(table.rows)
+    for learned, asked in (halves, halves[::-1]):
+        model = fit(table.take(learned))
+        if getattr(model, "rare_is_self", False):
+            return np.arange(table.rows), np.zeros(0, dtype=np.int64)
+        score[asked] = _fused(model.evidence(table.take(asked)).scores, weights_of(model))
+    return _most_ordinary(score, np.arange(table.rows), KEEP)
+
+
+def _fused(raw: FloatArray, weights: FloatArray | None) -> FloatArray:
+    return fuse(np.stack([Surprisal.fit(column)(column) for column in raw.T], axis=1), weights)
+
+
+def _most_ordinary(score: FloatArray, rows: IntArray, share: float) -> tuple[IntArray, IntArray]:
+    order = rows[np.argsort(score, kind="stable")]
+    keep = max(1, int(np.ceil(share * len(rows))))
     return np.sort(order[:keep]), np.sort(order[keep:])
 
 

@@ -11,6 +11,7 @@ _TABULAR = "immunos_tui.immune.tabular:TabularModel"
 _TEXT = "immunos_tui.immune.features.text:TextModel"
 _LOGS = "immunos_tui.immune.features.logs:LogModel"
 _CODE = "immunos_tui.immune.features.code:CodeModel"
+_LABELLED = "immunos_tui.immune.features.labelled:ClassifierModel"
 
 PIPELINES: dict[str, str] = {
     "tabular": _TABULAR,
@@ -22,7 +23,7 @@ PIPELINES: dict[str, str] = {
     "hallucination": _TEXT,
     "research": _TEXT,
 }
-"""The model of each feature pipeline."""
+"""The model of self of each feature pipeline; where texts are labelled, the model is a classifier instead."""
 
 
 def model_of(pipeline: str) -> type[ComponentModel]:
@@ -34,7 +35,7 @@ def model_of(pipeline: str) -> type[ComponentModel]:
 
 def model_of_kind(kind: str) -> type[ComponentModel]:
     """The model class that an artifact names; ArtifactError where this version has none of that kind."""
-    for target in dict.fromkeys(PIPELINES.values()):
+    for target in dict.fromkeys((*PIPELINES.values(), _LABELLED)):
         model = _load(target)
         if model.kind == kind:
             return model

@@ -13,30 +13,14 @@ from immunos_tui.immune.dataset import Dataset
 from immunos_tui.immune.detector import Detector
 from immunos_tui.immune.drift import DriftWatch
 from immunos_tui.immune.evaluation import Evaluation, evaluate
+from immunos_tui.immune.splits import Split, split_self
 from immunos_tui.immune.table import IntArray, Table
 from immunos_tui.model.errors import DataError
 
-HELD_OUT = 0.2
-"""The share of self that the evaluation keeps from the trial detector."""
 MOST_JUDGED = 20_000
 """Rows of each class that are scored in the evaluation."""
 MOST_THREATS = 2048
 """Labelled rows that a B-cell remembers."""
-GROUP_NAMES = (
-    "group",
-    "group_id",
-    "session",
-    "block_id",
-    "repository",
-    "repo",
-    "project",
-    "question",
-    "question_id",
-    "user",
-)
-"""Columns, kept out of the features, whose equal values mark rows that belong together."""
-TIME_NAMES = ("timestamp", "time", "date", "datetime", "ts")
-"""Columns, kept out of the features, that order rows in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +30,6 @@ class TrainingResult:
     detector: Detector
     evaluation: Evaluation
     metrics: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Rows to learn from and rows held out, and in words how they were parted; ``groups`` as the detector wants them."""
-
-    learn: IntArray
-    held: IntArray
-    how: str
-    groups: NDArray[Any] | None = None
 
 
 def train(
@@ -97,36 +71,6 @@ def train(
         "problems": list(dataset.problems),
     }
     return TrainingResult(kept, evaluation, metrics)
-
-
-def split_self(context: Table, own: IntArray, seed: int) -> Split:
-    """Hold out a fifth of the self rows ``own``: the latest where a time is known, whole groups where groups are known."""
-    count = max(1, round(HELD_OUT * len(own))) if len(own) > 1 else 0
-    names = {name.lower(): name for name in context.names}
-    group = next((names[name] for name in GROUP_NAMES if name in names), None)
-    time = next((names[name] for name in TIME_NAMES if name in names), None)
-    if group is not None:
-        found = _by_group(context.column(group).values, group, own, count, seed)
-        if found is not None:
-            return found
-    if time is not None and context.column(time).kind == "number":
-        order = own[np.argsort(context.column(time).values[own], kind="stable")]
-        return Split(order[: len(own) - count], order[len(own) - count :], f"the latest fifth by {time}")
-    order = np.random.default_rng([seed, 3]).permutation(own)
-    learn = np.sort(order[count:]) if len(own) > 1 else own
-    return Split(learn, np.sort(order[:count]), "a random fifth of self")
-
-
-def _by_group(values: NDArray[Any], name: str, own: IntArray, count: int, seed: int) -> Split | None:
-    _, group = np.unique(values[own], return_inverse=True)
-    group = group.reshape(-1)
-    if not 5 <= int(group.max()) + 1 < len(own):
-        return None
-    order = np.random.default_rng([seed, 3]).permutation(int(group.max()) + 1)
-    sizes = np.cumsum(np.bincount(group)[order])
-    chosen = order[: int(np.searchsorted(sizes, count)) + 1]
-    held = np.isin(group, chosen)
-    return Split(own[~held], own[held], f"a fifth of self in whole groups of {name}", values)
 
 
 def _fit(

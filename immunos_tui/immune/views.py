@@ -173,57 +173,80 @@ def _whitening(z: Float32) -> Float32:
     return np.ascontiguousarray(vectors * signs * (values + ridge) ** -0.5, dtype=np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """What one column's cells hold: their ``weight`` (CELLS,), what each loses with one of its rows, all of it, a bin's width."""
+
+    weight: FloatArray
+    lost: FloatArray | float
+    total: float
+    width: float
+
+
 def _grids(c: Float32, start: Float32, rate: Float32, low: Float32, high: Float32) -> dict[str, NDArray[Any]]:
     """The rank and surprisal of every cell of every column, and the (2, k) bins: bins per unit, nats when outside."""
     n, k = c.shape
     rank = np.zeros((k, CELLS + 1), dtype=np.float32)
-    surprisal = np.zeros((k, CELLS), dtype=np.float32)
-    loo = np.zeros((k, CELLS), dtype=np.float32)
-    bins, typical = np.zeros((2, k), dtype=np.float32), np.zeros(k, dtype=np.float32)
+    weight, lost = np.full((k, CELLS), 0.5), np.zeros((k, CELLS))
+    total, width = np.ones((k, 1)), np.ones(k)
     place = np.clip((np.arcsinh(c) - start) * rate, 0, CELLS - 1).astype(np.int32)
-    middle = np.arange(CELLS) + 0.5
-    for j in range(k):
+    live = np.flatnonzero(high > low)
+    # Every column's values at the middles of its cells, and its quantile knots, are transformed in one call each.
+    middles = np.zeros((k, CELLS))
+    middles[live] = np.sinh(start[live, None] + (np.arange(CELLS) + 0.5) / rate[live, None].astype(np.float64))
+    knots: dict[int, tuple[FloatArray, FloatArray]] = {}
+    for j in live.tolist():
         ordered = np.sort(c[:, j])
         first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
         values, counts = ordered[first], np.diff(np.append(first, n))
-        span = float(high[j]) - float(low[j])
-        if span <= 0:
-            continue
-        rank[j] = _rank_curve(values, counts, float(start[j]), float(rate[j]))
-        if len(values) <= DISTINCT:
-            weight = np.bincount(place[:, j], minlength=CELLS).astype(np.float64)
-            own, total, width = weight > 0, float(n) + 0.5 * len(values), span / max(len(values) - 1, 1)
-            cells, lost = weight, own.astype(np.float64)
-        else:
-            number = int(np.clip(np.sqrt(n), 10, 40))
-            width = span / number
-            count = np.bincount(np.minimum(((c[:, j] - low[j]) / width).astype(np.int64), number - 1), minlength=number)
-            at = np.sinh(float(start[j]) + middle / float(rate[j]))
-            bin_of = np.clip(((at - float(low[j])) / width).astype(np.int64), 0, number - 1)
-            cells, lost = _smooth(count)[bin_of], np.full(CELLS, 0.5)
-            total = float(n) + 0.5 * number
-        surprisal[j] = -np.log((cells + 0.5) / total)
-        loo[j] = -np.log((np.maximum(cells - lost, 0) + 0.5) / total)
-        bins[:, j] = 1 / width, -np.log(0.5 / total)
-        typical[j] = surprisal[j].take(place[:, j]).mean(dtype=np.float64)
-    return {"rank": rank, "surprisal": surprisal, "surprisal_loo": loo, "typical": typical, "bins": bins}
+        knots[j] = _knots(values, counts, float(start[j]), float(rate[j]))
+        few = len(values) <= DISTINCT
+        found = _distinct(place[:, j], len(values), c[:, j]) if few else _binned(c[:, j], middles[j])
+        weight[j], lost[j], total[j], width[j] = found.weight + 0.5, found.lost, found.total, found.width
+    levels = [level for _, level in knots.values()]
+    heights = (
+        np.split(normal_quantile(np.concatenate(levels)), np.cumsum([len(level) for level in levels])[:-1])
+        if levels
+        else []
+    )
+    for (j, (at, _)), height in zip(knots.items(), heights, strict=True):
+        rank[j] = np.interp(np.arange(CELLS + 1), at, height)
+    surprisal = -np.log(weight / total)
+    loo = -np.log(np.maximum(weight - lost, 0.5) / total)
+    surprisal[high <= low], loo[high <= low] = 0.0, 0.0
+    typical = np.take_along_axis(surprisal, place.T, axis=1).mean(axis=1)
+    bins = np.stack([1 / width, -np.log(0.5 / total[:, 0])])
+    found_arrays = {"rank": rank, "surprisal": surprisal, "surprisal_loo": loo, "typical": typical, "bins": bins}
+    return {name: array.astype(np.float32) for name, array in found_arrays.items()}
 
 
-def _smooth(count: NDArray[np.int64]) -> FloatArray:
-    padded = np.pad(count.astype(np.float64), 1)
-    return padded[:-2] / 4 + padded[1:-1] / 2 + padded[2:] / 4
+def _distinct(place: NDArray[np.int32], values: int, column: Float32) -> _Counts:
+    """A column of few values: each counts by itself, and whatever lies between them was never seen."""
+    weight = np.bincount(place, minlength=CELLS).astype(np.float64)
+    span = float(column.max()) - float(column.min())
+    return _Counts(weight, (weight > 0).astype(np.float64), len(column) + 0.5 * values, span / max(values - 1, 1))
 
 
-def _rank_curve(values: Float32, counts: NDArray[np.int64], start: float, rate: float) -> Float32:
-    """The normal quantile of the mid-rank at the borders of a column's cells."""
+def _binned(column: Float32, middles: FloatArray) -> _Counts:
+    """A column of many values: 10 to 40 equal bins, smoothed by their neighbours; ``middles`` (CELLS,) are the cells' values."""
+    number = int(np.clip(np.sqrt(len(column)), 10, 40))
+    low = float(column.min())
+    width = (float(column.max()) - low) / number
+    count = np.zeros(number + 2)
+    count[1:-1] = np.bincount(np.minimum(((column - low) / width).astype(np.int64), number - 1), minlength=number)
+    smooth = count[:-2] / 4 + count[1:-1] / 2 + count[2:] / 4
+    bin_of = np.clip(((middles - low) / width).astype(np.int64), 0, number - 1)
+    return _Counts(smooth[bin_of], 0.5, len(column) + 0.5 * number, width)
+
+
+def _knots(values: Float32, counts: NDArray[np.int64], start: float, rate: float) -> tuple[FloatArray, FloatArray]:
+    """At most KNOTS places, in cells, and the mid-rank at each: a column's distribution function."""
     level = (np.cumsum(counts) - counts / 2) / counts.sum()
     if len(values) > KNOTS:
-        pick = np.unique(
-            np.concatenate([[0], np.searchsorted(level[:-1], np.linspace(0, 1, KNOTS)[1:-1]), [len(values) - 1]])
-        )
+        inner = np.searchsorted(level[:-1], np.linspace(0, 1, KNOTS)[1:-1])
+        pick = np.unique(np.concatenate([[0], inner, [len(values) - 1]]))
         values, level = values[pick], level[pick]
-    knots = (np.arcsinh(values) - start) * rate
-    return np.interp(np.arange(CELLS + 1), knots, normal_quantile(level)).astype(np.float32)
+    return (np.arcsinh(values) - start) * rate, level
 
 
 def normal_quantile(p: FloatArray) -> FloatArray:

@@ -5,12 +5,10 @@ It covers this process's own sockets. It cannot be taken out again, which is wha
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import sys
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
 LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost"})
 
@@ -42,6 +40,8 @@ def is_allowed(host: str) -> bool:
     name = host.strip("[]").split("%")[0].lower()
     if name in _allowed or name in LOOPBACK_NAMES:
         return True
+    import ipaddress  # noqa: PLC0415 - only when something is to be contacted
+
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
@@ -49,6 +49,8 @@ def is_allowed(host: str) -> bool:
 
 
 def _host(item: str) -> str:
+    from urllib.parse import urlsplit  # noqa: PLC0415 - only where something is allowed
+
     parts = urlsplit(item if "//" in item else f"//{item}")
     return (parts.hostname or item).lower()
 

@@ -1,14 +1,16 @@
-"""The state of the host and of triage at one moment, as the screens show it."""
+"""The state of the host and of triage at one moment, as the screens show it.
+
+Named tuples: they are on the way to the first frame, and cost a fifth of what a dataclass does to define.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Posture:
+class Posture(NamedTuple):
     """Open issues by priority, the day so far, and flagged detections a minute, oldest first."""
 
     open: int = 0
@@ -24,11 +26,10 @@ class Posture:
     last_scan: Mapping[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        return {**self.__dict__, "minutes": list(self.minutes)}
+        return {**self._asdict(), "minutes": list(self.minutes)}
 
 
-@dataclass(frozen=True)
-class HostSample:
+class HostSample(NamedTuple):
     """One look at the host. Percentages are 0 to 100, sizes bytes."""
 
     cpu: float
@@ -41,8 +42,7 @@ class HostSample:
     disk_total: int
 
 
-@dataclass(frozen=True)
-class Host:
+class Host(NamedTuple):
     """The latest sample and the shares before it, oldest first."""
 
     now: HostSample | None = None
@@ -50,8 +50,7 @@ class Host:
     memory_history: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True)
-class Backend:
+class Backend(NamedTuple):
     """Whether a language model server answers. ``state`` is ``unknown``, ``up`` or ``down``."""
 
     url: str = ""
@@ -60,14 +59,13 @@ class Backend:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """What the monitor knows, published as one value; ``changes`` steps with every commit it notices."""
 
     changes: int = 0
-    posture: Posture = field(default_factory=Posture)
-    jobs: Mapping[str, int] = field(default_factory=dict)
-    host: Host = field(default_factory=Host)
-    ollama: Backend = field(default_factory=Backend)
+    posture: Posture = Posture()
+    jobs: Mapping[str, int] = MappingProxyType({})
+    host: Host = Host()
+    ollama: Backend = Backend()
     egress_refused: int = 0
     trouble: str = ""

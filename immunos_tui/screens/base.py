@@ -123,6 +123,8 @@ class TabScreen(Screen[None]):
 
     def show_frame(self) -> None:
         """Bring both lines up to date; they repaint only where they differ."""
+        if not self.children:
+            return  # the screen is being taken down
         self.query_one(HeadLine).set_state(self.app.host_name, TABS, self.TAB, self.app.head_pieces(self.snapshot))
         self.query_one(PostureLine).set_posture(self.snapshot.posture)
         self.query_one(KeyLine).set_keys(self.hints())

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from immunos_tui.llm import egress
@@ -58,7 +57,7 @@ class Monitor:
     def _publish(self, **parts: Any) -> None:
         with self._lock:
             before = self._snapshot
-            self._snapshot = replace(before, **parts)
+            self._snapshot = before._replace(**parts)
             changed = self._snapshot != before
         if changed and not self._stop.is_set():
             self._emit(self._snapshot)

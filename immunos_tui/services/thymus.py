@@ -26,7 +26,7 @@ from immunos_tui.model.job import Job, JobKind, JobState
 from immunos_tui.model.text import clean
 from immunos_tui.paths import Paths, private_dir
 from immunos_tui.services.foundry import FOLDER_PIPELINES, Foundry
-from immunos_tui.store import Store, jobs
+from immunos_tui.store import ChangeWatch, Store, jobs
 
 KILL_AFTER = 5.0
 """Seconds that a cancelled job has for ending by itself."""
@@ -36,6 +36,12 @@ TRIES = 3
 
 POLL = 0.25
 """Seconds between two looks at a running job."""
+
+IDLE = 0.5
+"""Seconds between two looks whether anything was committed while the queue is at rest."""
+
+REST = 10.0
+"""Seconds after which an idle queue is looked at again although nothing was committed."""
 
 
 class Thymus:
@@ -222,11 +228,16 @@ class Thymus:
         self, stop: Callable[[], bool], until_empty: bool, on_start: Callable[[Job], None] | None
     ) -> None:
         child: subprocess.Popen[bytes] | None = None
+        watch, rested = ChangeWatch(self._store.path), REST
         while not stop():
             if child is not None and child.poll() is None:
                 time.sleep(POLL)
                 continue
-            child = None
+            if child is None and rested < REST and not watch.changed():
+                time.sleep(IDLE)
+                rested += IDLE
+                continue
+            child, rested = None, 0.0
             self.sweep()
             with self._store.read() as db:
                 running, waiting = jobs.in_state(db, JobState.RUNNING), jobs.in_state(db, JobState.QUEUED)

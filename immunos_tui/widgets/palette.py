@@ -60,7 +60,7 @@ OWN_THEMES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Palette:
     """Rich styles by meaning, for widgets that draw their own lines."""
 

@@ -23,7 +23,7 @@ AHEAD = 60
 """Rows beyond the screen that are asked for together with those on it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Column:
     """One column. ``width`` 0 takes what is left; it appears from a table of ``from_width`` cells on."""
 
@@ -55,7 +55,7 @@ class RowTable(Painted, ScrollView, can_focus=True):
         Binding("V", "mark_all", "Mark all in the filter", show=False, id="table.mark-all"),
     ]
 
-    @dataclass
+    @dataclass(eq=False, repr=False)
     class Moved(Message):
         """The cursor is on another row, or on none."""
 
@@ -69,7 +69,7 @@ class RowTable(Painted, ScrollView, can_focus=True):
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, RowTable.Moved) and message.table is self.table
 
-    @dataclass
+    @dataclass(eq=False, repr=False)
     class Opened(Message):
         """Enter was pressed on a row."""
 
@@ -80,7 +80,7 @@ class RowTable(Painted, ScrollView, can_focus=True):
         def control(self) -> RowTable:
             return self.table
 
-    @dataclass
+    @dataclass(eq=False, repr=False)
     class Wanted(Message):
         """The cells of these rows are about to be shown and are not here yet."""
 
@@ -91,7 +91,7 @@ class RowTable(Painted, ScrollView, can_focus=True):
         def control(self) -> RowTable:
             return self.table
 
-    @dataclass
+    @dataclass(eq=False, repr=False)
     class Marked(Message):
         """The set of marked rows has changed."""
 

@@ -29,7 +29,7 @@ def test_training_reports_honest_numbers_and_keeps_all_of_self() -> None:
     assert result.evaluation.auroc is not None
     assert result.evaluation.auroc > 0.95
     assert result.metrics["held_out"] == "a random fifth of self"
-    assert result.metrics["self_rows"] == 900
+    assert result.metrics["learned_self_rows"] == 900
     assert result.metrics["drift"]["state"] == "none"
     assert {"evaluate", "encode", "fit", "calibrate"} <= set(told)
 

@@ -119,7 +119,7 @@ async def test_keys_come_from_the_settings(house: Any) -> None:
     async with open_app() as on:
         await go_to(on, number)
         await on.sees(" w ack ")
-        await on.sees("leave no key for spleen.verdict.")
+        await on.sees("spleen.verdict: the settings give the key to another action.")
         await on.press("o")
         await on.settle()
         assert house.spleen.get(number).status is Status.NEW

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
-import psutil
 import pytest
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
@@ -238,15 +237,13 @@ def test_at_rest_it_writes_nothing_and_hardly_wakes(fault: Fault) -> None:
     program = fault("--mouse")
     program.send("esc")
     program.wait_for("key escape")
-    process, before = psutil.Process(program.pid), len(program.output)
+    before = len(program.output)
 
     def wakes() -> int:
         tasks = Path(f"/proc/{program.pid}/task").iterdir()
         return sum(int(re.search(r"\nvoluntary\S+\s+(\d+)", (task / "status").read_text())[1]) for task in tasks)
 
-    first, used = wakes(), process.cpu_times()
-    ends = used.user + used.system
+    first = wakes()
     with pytest.raises(AssertionError, match="never held"):
         program.wait_until(lambda: len(program.output) > before, timeout=2.0)
     assert wakes() - first <= 8
-    assert process.cpu_times().user + process.cpu_times().system - ends <= 0.05

@@ -77,12 +77,31 @@ class TextClassifier:
 
         Raises DataError for fewer than two classes.
         """
+        bags = read_bags(texts, fragments, tokenize)
+        return cls.fit_bags(
+            bags, labels, seed=seed, balanced=balanced, fragments=fragments, passes=passes, tokenize=tokenize,
+            progress=progress,
+        )  # fmt: skip
+
+    @classmethod
+    def fit_bags(
+        cls,
+        bags: Bags,
+        labels: Sequence[str],
+        *,
+        seed: int = 0,
+        balanced: bool = True,
+        fragments: bool = True,
+        passes: int = PASSES,
+        tokenize: Tokenizer = looking_words,
+        progress: Progress = quiet,
+    ) -> TextClassifier:
+        """The same from the bags (n) that ``read_bags`` made of the texts with this tokenizer and these fragments."""
         classes, target = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
         if len(classes) < 2:
             raise DataError("The labels have only one class.", "Text with at least two labels is needed.")
-        bags = _bags(texts, fragments, tokenize)
         counts = np.bincount(bags.keys, minlength=_places(fragments))
-        idf = (np.log((1.0 + len(texts)) / (1.0 + counts)) + 1.0).astype(np.float32)
+        idf = (np.log((1.0 + len(bags)) / (1.0 + counts)) + 1.0).astype(np.float32)
         values = _weigh(bags, idf)
         sizes = np.bincount(target)
         shares = len(target) / (len(classes) * sizes) if balanced else np.ones(len(classes))
@@ -97,9 +116,17 @@ class TextClassifier:
         """The probability of each class for each text, (n, classes)."""
         out = np.empty((len(texts), len(self.classes)))
         for part in hashing.chunks(texts):
-            bags = _bags(texts[part], self.fragments, self.tokenize)
-            out[part] = _softmax(_sums(bags, _weigh(bags, self.idf), self.weights) + self.bias)
+            out[part] = self.probabilities_of(read_bags(texts[part], self.fragments, self.tokenize))
         return out
+
+    def probabilities_of(self, bags: Bags) -> FloatArray:
+        """The probability of each class for each of the bags that ``read_bags`` made, (n, classes)."""
+        return _softmax(_sums(bags, _weigh(bags, self.idf), self.weights) + self.bias)
+
+    def word_weights(self, texts: Sequence[str]) -> tuple[Bags, FloatArray]:
+        """The words and word pairs of texts as bags, and the unit-length tf-idf weight of each entry."""
+        bags = read_bags(texts, False, self.tokenize)
+        return bags, _weigh(bags, self.idf).astype(np.float64)
 
     def predict(self, texts: Sequence[str]) -> list[str]:
         """The likeliest class of each text."""
@@ -107,10 +134,7 @@ class TextClassifier:
 
     def foreign(self, texts: Sequence[str], self_classes: Sequence[str]) -> FloatArray:
         """The log odds of each text being none of ``self_classes``, (n,): higher is more foreign."""
-        own = np.isin(self.classes, list(self_classes))
-        p = np.clip(self.probabilities(texts)[:, ~own].sum(axis=1), 1e-12, 1 - 1e-12)
-        odds: FloatArray = np.log(p) - np.log1p(-p)
-        return odds
+        return foreign_odds(self.probabilities(texts), np.isin(self.classes, list(self_classes)))
 
     def telling(self, text: str, name: str, top: int = 5) -> list[tuple[str, float]]:
         """The words of a text that speak most for a class, each with its weight beside the other classes' mean."""
@@ -119,8 +143,9 @@ class TextClassifier:
         keys = np.array([hashing.word_key(token, BITS) for token in tokens], dtype=np.int64)
         gain = (self.weights[keys, at] - self.weights[keys].mean(axis=1)) * self.idf[keys]
         order = np.argsort(-gain, kind="stable")
-        said = set(words_of(text[: hashing.TEXT_LIMIT]))
-        return [(clean(tokens[i], 40), float(gain[i])) for i in order if gain[i] > 0 and tokens[i] in said][:top]
+        looks = {f"{name}:" for name in (*_LOOKS, "number")} if self.tokenize is looking_words else set()
+        said = [i for i in order if gain[i] > 0 and _is_word(tokens[i], looks)]
+        return [(clean(tokens[i], 40), float(gain[i])) for i in said[:top]]
 
     def state(self) -> tuple[Arrays, Meta]:
         """Arrays and a JSON-ready mapping that ``from_state`` reads back; features without weight are left out."""
@@ -145,6 +170,18 @@ class TextClassifier:
             return cls(tuple(meta["classes"]), weights, arrays["bias"], idf, fragments, tokenize)
         except (KeyError, IndexError, ValueError) as error:
             raise ArtifactError(f"The text classifier lacks a part: {error}.", "Train the agent again.") from error
+
+
+def foreign_odds(probabilities: FloatArray, own: NDArray[np.bool_]) -> FloatArray:
+    """The log odds of being none of the ``own`` (classes,) ones, from probabilities (n, classes)."""
+    p = np.clip(probabilities[:, ~own].sum(axis=1), 1e-12, 1 - 1e-12)
+    odds: FloatArray = np.log(p) - np.log1p(-p)
+    return odds
+
+
+def _is_word(token: str, looks: set[str]) -> bool:
+    """Whether a token stands in the text as a word: not a sign, and not the name of a look such as ``length:5``."""
+    return any(sign.isalnum() for sign in token) and token[: token.find(":") + 1] not in looks
 
 
 class _Learner:
@@ -185,18 +222,29 @@ class _Learner:
         self.bias -= rate * push / np.sqrt(self._bias_squares)
 
 
+def take_bags(bags: Bags, rows: IntArray) -> Bags:
+    """The bags of the rows ``rows``, in that order."""
+    start, places = _places_of(bags, rows)
+    return Bags(start, bags.keys[places], bags.counts[places])
+
+
 def _take(bags: Bags, values: Float32, rows: IntArray) -> tuple[Bags, Float32]:
+    start, places = _places_of(bags, rows)
+    return Bags(start, bags.keys[places], bags.counts[places]), values[places]
+
+
+def _places_of(bags: Bags, rows: IntArray) -> tuple[IntArray, IntArray]:
     sizes = bags.start[rows + 1] - bags.start[rows]
     start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    places = np.repeat(bags.start[rows] - start[:-1], sizes) + np.arange(start[-1])
-    return Bags(start, bags.keys[places], bags.counts[places]), values[places]
+    return start, np.repeat(bags.start[rows] - start[:-1], sizes) + np.arange(start[-1])
 
 
 def _places(fragments: bool) -> int:
     return (2 if fragments else 1) << BITS
 
 
-def _bags(texts: Sequence[str], fragments: bool, tokenize: Tokenizer) -> Bags:
+def read_bags(texts: Sequence[str], fragments: bool, tokenize: Tokenizer) -> Bags:
+    """The hashed features of texts: words and word pairs, and where asked for runs of 3 and 4 bytes."""
     parts = [_some_bags(texts[part], fragments, tokenize) for part in hashing.chunks(texts)]
     sizes = [np.diff(part.start) for part in parts]
     start = np.concatenate([[0], np.cumsum(np.concatenate(sizes))]) if parts else np.zeros(1)

@@ -26,7 +26,7 @@ CODE_TOKEN = re.compile(
 """A name, a number, or a sign of up to two characters."""
 
 _DEPTH = 60
-_PASSES = 24
+CODE_PASSES = 24
 
 
 def code_tokens(code: str) -> list[str]:
@@ -105,5 +105,5 @@ def fit_code_classifier(
 ) -> TextClassifier:
     """The labelled B-cell for functions, on tokens and syntax features; fragments add nothing to them. Raises DataError."""
     return TextClassifier.fit(
-        codes, labels, seed=seed, fragments=False, passes=_PASSES, tokenize=code_words, progress=progress
+        codes, labels, seed=seed, fragments=False, passes=CODE_PASSES, tokenize=code_words, progress=progress
     )

@@ -107,6 +107,7 @@ class LineModel(NoveltyModel):
 
     kind: ClassVar[str] = "lines"
     reading: ClassVar[Reading] = Reading(template, words_of, layout=False, length_power=1.0)
+    rare_is_self: ClassVar[bool] = True
 
 
 class EventModel:
@@ -207,6 +208,11 @@ class LogModel:
         """What each component counts for when they are fused; None for all alike."""
         weights: FloatArray | None = getattr(self.model, "weights", None)
         return weights
+
+    @property
+    def rare_is_self(self) -> bool:
+        """Whether rare rows are part of self: a line that is logged once a week is, a sequence that no other took is not."""
+        return isinstance(self.inner, LineModel)
 
     @property
     def reads_sequences(self) -> bool:

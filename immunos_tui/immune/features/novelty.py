@@ -191,12 +191,7 @@ class NoveltyModel:
         out = np.zeros((len(texts), SKETCH), dtype=np.float32)
         for part in hashing.chunks(texts):
             bags = read_features(self.reading, texts[part]).words
-            cell = (bags.keys * np.uint32(0x9E3779B1)) >> np.uint32(24)
-            sign = 1.0 - 2.0 * ((bags.keys >> np.uint32(3)) & np.uint32(1))
-            flat = np.bincount(
-                bags.rows * SKETCH + cell, weights=sign * self.tf_idf(bags), minlength=len(bags) * SKETCH
-            )
-            out[part] = flat.reshape(-1, SKETCH)
+            out[part] = sketch(bags, self.tf_idf(bags))
         return out
 
     def state(self) -> tuple[Arrays, Meta]:
@@ -216,6 +211,14 @@ def text_column(table: Table) -> str:
     if not words:
         raise DataError("There is no column of text to learn from.", "Name a text column, or use the tabular pipeline.")
     return next((column.name for column in words if column.kind == "text"), words[0].name)
+
+
+def sketch(bags: Bags, weights: FloatArray) -> NDArray[np.float32]:
+    """A count sketch of weighted features, (n, SKETCH): a sum of signed weights in the cell that each feature hashes to."""
+    cell = (bags.keys * np.uint32(0x9E3779B1)) >> np.uint32(24)
+    sign = 1.0 - 2.0 * ((bags.keys >> np.uint32(3)) & np.uint32(1))
+    flat = np.bincount(bags.rows * SKETCH + cell, weights=sign * weights, minlength=len(bags) * SKETCH)
+    return flat.reshape(-1, SKETCH).astype(np.float32)
 
 
 def unit_length(bags: Bags, weights: FloatArray) -> FloatArray:
