@@ -145,8 +145,11 @@ class Detector:
         """One sentence: what was learned, how it is calibrated, and what it remembers."""
         meta = self.meta
         rows = f"{meta['learned_rows']:,}".replace(",", " ")
-        text = f"{meta['preset']} detector of {len(self.features)} features, learned from {rows} rows of self"
-        text += f", calibrated on {meta['reference_rows']} of them by {meta['calibration']}"
+        what, of_them = f"{meta['preset']} detector of {len(self.features)} features", "of them"
+        if "labels" in meta:
+            what, of_them = f"labelled detector that tells {len(meta['labels'])} labels apart", "rows of self"
+        text = f"{what}, learned from {rows} rows of self"
+        text += f", calibrated on {meta['reference_rows']} {of_them} by {meta['calibration']}"
         if meta["resolution"] > ALPHA_LOW:
             text += f" (too few for the 1 % level: the smallest p-value is {meta['resolution']:.2g})"
         if len(self.memory):

@@ -27,6 +27,10 @@ GROUP_NAMES = (
 """Columns, kept out of the features, whose equal values mark rows that belong together."""
 TIME_NAMES = ("timestamp", "time", "date", "datetime", "ts")
 """Columns, kept out of the features, that order rows in time."""
+PARTS = 5
+"""Parts that small labelled data is cut into."""
+CROSS_ROWS = 2000
+"""With fewer labelled rows each part is held out in turn."""
 DRAWS = 16
 """How often whole groups are drawn until both sides of the split have both kinds of rows."""
 
@@ -59,31 +63,30 @@ def split_self(context: Table, own: IntArray, seed: int) -> Split:
     return Split(learn, np.sort(order[:count]), "a random fifth of self")
 
 
-def split_labelled(context: Table, is_self: NDArray[np.bool_], copies: IntArray, seed: int) -> Split:
+def splits_labelled(context: Table, is_self: NDArray[np.bool_], copies: IntArray, seed: int) -> list[Split]:
     """Hold out a fifth of all rows, self (n,) and others alike, so that no row has a twin on the other side.
 
     Whole groups where groups are known, the latest rows where a time is, else rows at random; ``copies`` (n,) numbers rows that
-    are copies of each other, which a random split keeps together.
+    are copies of each other, which are kept together. In small data without a time each fifth is held out in turn: one draw of a
+    few groups would say little. Splits that leave nothing to learn from are not among them.
     """
-    rows = np.arange(len(is_self))
-    count = max(1, round(HELD_OUT * len(rows)))
     group, time = group_column(context), time_column(context)
-    if group is not None:
-        name, values = group
-        for draw in range(DRAWS):
-            found = _by_group(values, rows, count, seed + 1000 * draw)
-            if found is not None and _has_both(is_self, found):
-                return Split(rows[~found], rows[found], f"a fifth of the rows in whole groups of {name}", values)
-    if time is not None:
-        name, moments = time
-        order = np.argsort(moments, kind="stable")
-        found = np.isin(rows, order[len(rows) - count :])
-        if _has_both(is_self, found):
-            return Split(rows[~found], rows[found], f"the latest fifth by {name}", copies)
-        found = _latest_of_each(moments, is_self)
-        return Split(rows[~found], rows[found], f"the latest fifth of self and of the rest by {name}", copies)
-    found = _random_units(is_self, copies, seed)
-    return Split(rows[~found], rows[found], "a random fifth of self and of the rest", copies)
+    rows = np.arange(len(is_self))
+    name, units = group if group is not None and len(np.unique(group[1])) >= PARTS else ("", copies)
+    whole = f"in whole groups of {name}" if name else "drawn at random"
+    if time is not None and not name:
+        held, how = _latest(*time, is_self)
+        return _usable([(held, how)], is_self, copies)
+    part = _part_of_row(units, is_self, seed)
+    if len(rows) < CROSS_ROWS:
+        return _usable([(part == i, f"each fifth of the rows in turn, {whole}") for i in range(PARTS)], is_self, units)
+    draws = [part == 0]
+    if name:
+        count = max(1, round(HELD_OUT * len(rows)))
+        found = [_by_group(units, rows, count, seed + 1000 * draw) for draw in range(DRAWS)]
+        draws = [held for held in found if held is not None]
+    held = next((held for held in draws if _has_both(is_self, held)), part == 0)
+    return _usable([(held, f"a fifth of the rows, {whole}")], is_self, units)
 
 
 def group_column(context: Table) -> tuple[str, NDArray[Any]] | None:
@@ -118,21 +121,34 @@ def _has_both(is_self: NDArray[np.bool_], held: NDArray[np.bool_]) -> bool:
     return all(bool(part.any() and not part.all()) for part in (is_self[held], is_self[~held]))
 
 
-def _latest_of_each(moments: FloatArray, is_self: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _latest(name: str, moments: FloatArray, is_self: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], str]:
+    """The latest fifth of the rows; where it has only one kind of rows, the latest fifth of each kind."""
     held = np.zeros(len(is_self), dtype=bool)
+    held[np.argsort(moments, kind="stable")[len(held) - max(1, round(HELD_OUT * len(held))) :]] = True
+    if _has_both(is_self, held):
+        return held, f"the latest fifth by {name}"
+    held[:] = False
     for kind in (is_self, ~is_self):
         rows = np.flatnonzero(kind)
-        count = round(HELD_OUT * len(rows)) if len(rows) < 3 else max(1, round(HELD_OUT * len(rows)))
+        count = max(round(HELD_OUT * len(rows)), int(len(rows) > 1))
         held[rows[np.argsort(moments[rows], kind="stable")][len(rows) - count :]] = True
-    return held
+    return held, f"the latest fifth of self and of the rest by {name}"
 
 
-def _random_units(is_self: NDArray[np.bool_], copies: IntArray, seed: int) -> NDArray[np.bool_]:
-    """A fifth of the different self rows and of the different others; of mixed copies the first decides."""
-    _, first, unit = np.unique(copies, return_index=True, return_inverse=True)
+def _part_of_row(units: NDArray[Any], is_self: NDArray[np.bool_], seed: int) -> IntArray:
+    """One of PARTS parts for each row, whole units together; units that begin with self and the others are dealt out alike."""
+    _, first, unit = np.unique(units, return_index=True, return_inverse=True)
     rng = np.random.default_rng([seed, 3])
-    held = np.zeros(len(first), dtype=bool)
+    part = np.zeros(len(first), dtype=np.int64)
     for kind in (is_self[first], ~is_self[first]):
-        units = rng.permutation(np.flatnonzero(kind))
-        held[units[: max(round(HELD_OUT * len(units)), int(len(units) > 2))]] = True
-    return held[unit.reshape(-1)]
+        members = rng.permutation(np.flatnonzero(kind))
+        part[members] = (np.arange(len(members)) + 1) % max(2, min(PARTS, len(members)))
+    return part[unit.reshape(-1)]
+
+
+def _usable(
+    found: list[tuple[NDArray[np.bool_], str]], is_self: NDArray[np.bool_], groups: NDArray[Any]
+) -> list[Split]:
+    rows = np.arange(len(is_self))
+    splits = [Split(rows[~held], rows[held], how, groups) for held, how in found if held.any()]
+    return [split for split in splits if is_self[split.learn].any() and not is_self[split.learn].all()]

@@ -71,7 +71,12 @@ class TabScreen(Screen[None]):
         return ()
 
     def on_mount(self) -> None:
-        self.show_frame()
+        if self.children:  # there are none where the program is left while the tab is being made
+            self.show_frame()
+            self.begin()
+
+    def begin(self) -> None:
+        """The tab has its widgets: show what is known already, and give one of them the focus."""
 
     # The snapshot -------------------------------------------------------------------------
 
@@ -102,7 +107,7 @@ class TabScreen(Screen[None]):
 
     def _catch_up(self) -> None:
         """Draw what has changed since this screen last drew."""
-        if not self.is_mounted:
+        if not self.is_mounted or not self.children:
             return
         before, now = self._drawn, self.snapshot
         self.show_frame()

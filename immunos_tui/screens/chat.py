@@ -33,8 +33,7 @@ class ChatScreen(TabScreen):
         yield LineWidget(id="chat-head")
         yield LinesView(id="system")
 
-    def on_mount(self) -> None:
-        self.show_frame()
+    def begin(self) -> None:
         self.query_one("#chat-head", LineWidget).show([(" Chat (ask)", "title")])
         self.query_one(LinesView).focus()
 

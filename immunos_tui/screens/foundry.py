@@ -31,8 +31,7 @@ class FoundryScreen(TabScreen):
         yield LineWidget(id="foundry-head")
         yield LinesView(id="system")
 
-    def on_mount(self) -> None:
-        self.show_frame()
+    def begin(self) -> None:
         self.query_one("#foundry-head", LineWidget).show([(" Foundry (agents)", "title")])
         self.query_one(LinesView).focus()
 

@@ -51,8 +51,7 @@ class KbScreen(TabScreen):
     def table(self) -> RowTable:
         return self.query_one("#pages", RowTable)
 
-    def on_mount(self) -> None:
-        self.show_frame()
+    def begin(self) -> None:
         self.query_one("#kb-head", LineWidget).show([(" KB (knowledge base)", "title")])
         self.table.focus()
 

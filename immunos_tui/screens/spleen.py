@@ -126,10 +126,9 @@ class SpleenScreen(TabScreen):
     def table(self) -> RowTable:
         return self.query_one("#issues", RowTable)
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         self._query = self.app.settings.spleen.filter
         self.set_class(self.app.size.width >= 110, "-wide")
-        self.show_frame()
         self.table.focus()
         self.load()
 

@@ -30,8 +30,7 @@ class SystemScreen(TabScreen):
         yield RuleLine(id="host-rule")
         yield LinesView(id="system")
 
-    def on_mount(self) -> None:
-        self.show_frame()
+    def begin(self) -> None:
         self.query_one("#system").focus()
         self.snapshot_changed(None, self.snapshot)
 

@@ -66,8 +66,7 @@ class ThymusScreen(TabScreen):
     def table(self) -> RowTable:
         return self.query_one("#queue", RowTable)
 
-    def on_mount(self) -> None:
-        self.show_frame()
+    def begin(self) -> None:
         self.query_one("#agents").can_focus = False
         self.table.focus()
         self.load()

@@ -24,6 +24,27 @@ HOST_SECONDS = 2.0
 SWEEP_SECONDS = 10.0
 
 
+RETRY_SECONDS = 2.0
+"""Seconds until a house that could not be opened is tried again."""
+
+
+def opened(
+    make: Callable[[], House], stop: threading.Event, tell: Callable[[str], Any] = lambda trouble: None
+) -> House | None:
+    """A house for a thread that lives as long as the program; None where that ends before one can be opened.
+
+    Args:
+        tell: gets the sentence that says why it cannot be opened, after each try.
+    """
+    while not stop.is_set():
+        try:
+            return make()
+        except ImmunosError as error:
+            tell(str(error))
+            stop.wait(RETRY_SECONDS)
+    return None
+
+
 class Monitor:
     """Publishes a ``Snapshot`` whenever something in it has changed.
 
@@ -63,7 +84,9 @@ class Monitor:
             self._emit(self._snapshot)
 
     def _watch_database(self) -> None:
-        house = self._make()
+        house = opened(self._make, self._stop, lambda trouble: self._publish(trouble=trouble))
+        if house is None:
+            return
         watch = ChangeWatch(house.paths.database)
         changes, minute, swept = 0, 0, 0.0
         while not self._stop.is_set():
@@ -95,7 +118,9 @@ class Monitor:
             return  # what is wrong with the database is published by the look above
 
     def _watch_host(self) -> None:
-        house = self._make()
+        house = opened(self._make, self._stop)
+        if house is None:
+            return
         sampler = HostSampler(house.paths.data)
         probe = OllamaProbe(house.settings.ollama.url)
         every = max(1, round(house.settings.ollama.poll_seconds / HOST_SECONDS))

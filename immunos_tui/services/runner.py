@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from immunos_tui.model.errors import ImmunosError
 from immunos_tui.services.house import House
+from immunos_tui.services.monitor import opened
 
 RETRY_SECONDS = 5.0
 
@@ -25,10 +26,12 @@ class QueueRunner:
         self._stop.set()
 
     def _run(self) -> None:
-        house = self._make()
+        house = opened(self._make, self._stop)
+        if house is None:
+            return
         while not self._stop.is_set():
             try:
                 house.thymus.work(self._stop.is_set, until_empty=False)
-            except ImmunosError:
+            except (ImmunosError, OSError):  # OSError: no process could be started, or its log not be opened
                 self._stop.wait(RETRY_SECONDS)  # the monitor shows what is wrong with the database
         house.close()

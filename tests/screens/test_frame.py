@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from immunos_tui.model.issue import Status
 from immunos_tui.model.job import JobState
+from immunos_tui.screens.base import TABS
 from immunos_tui.screens.dialogs import HelpScreen
 from immunos_tui.widgets.lines import LinesView
 from tests.screens.driving import go_to, house_of, open_app, sample
@@ -36,6 +37,15 @@ async def test_the_tabs_by_number_and_back(house: Any) -> None:
         await on.sees("KB (knowledge base)")
         await on.press("0")
         await on.sees("Spleen (triage)")
+
+
+@pytest.mark.parametrize("tabs_ahead", [True])
+@pytest.mark.parametrize("made", [1, 2, 3, len(TABS)])
+async def test_tabs_are_made_ahead_and_leaving_meanwhile_is_no_fault(house: Any, made: int) -> None:
+    house.spleen.new("printer on fire")
+    async with open_app() as on:
+        await on.until(lambda: len([name for name, _ in TABS if name in on.app._screen_stacks]) >= made)
+    assert on.app.return_code == 0
 
 
 async def test_every_tab_says_what_is_true(house: Any) -> None:
@@ -250,6 +260,21 @@ async def test_a_store_that_cannot_be_read_is_said_and_ends_nothing(house: Any) 
             await on.press(key)
             await on.settle()
         assert on.app.is_running
+
+
+async def test_a_key_that_may_not_be_used_is_said_and_ends_nothing(house: Any) -> None:
+    house.spleen.new("printer on fire")
+    house.paths.secret_key.chmod(0o644)
+    async with open_app() as on:
+        await on.sees("Others may read the key file")
+        await on.press("2", "6", "3", "i")
+        await on.menu()
+        await on.type("later")
+        house.paths.secret_key.chmod(0o600)
+        await on.press("ctrl+s")
+        await on.plain()
+        await on.sees("printer on fire")
+    assert len(house.spleen.list().ids) == 2
 
 
 def test_the_screens_need_no_numpy(house: Any) -> None:

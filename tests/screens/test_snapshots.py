@@ -18,7 +18,6 @@ from immunos_tui.model.job import JobKind, JobState
 from immunos_tui.model.posture import Backend, Host, HostSample
 from immunos_tui.paths import find_paths
 from immunos_tui.screens import spleen, thymus
-from immunos_tui.screens.base import TABS
 from immunos_tui.services.thymus import lock_file
 from immunos_tui.store import jobs
 from tests.houses import detected_issue, trained_agent
@@ -143,7 +142,6 @@ def picture(snap_compare: Any) -> Callable[..., None]:
 
         async def before(pilot: Pilot[Any]) -> None:
             on = Driver(app, pilot)
-            await on.until(lambda: len(app._screen_stacks) >= len(TABS), "all tabs built ahead")
             await on.until(lambda: app.snapshot.host.now, "the host")
             await on.until(lambda: app.snapshot.changes, "the database")
             await asyncio.wait_for(steps(on), PATIENCE)

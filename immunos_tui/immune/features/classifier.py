@@ -105,12 +105,17 @@ class TextClassifier:
         values = _weigh(bags, idf)
         sizes = np.bincount(target)
         shares = len(target) / (len(classes) * sizes) if balanced else np.ones(len(classes))
-        learner = _Learner(bags, values, target, shares[target].astype(np.float32), len(idf), seed)
+        used, place = np.unique(bags.keys, return_inverse=True)
+        narrow = np.uint16 if len(used) <= 1 << 16 else np.uint32  # 16 bits are sorted in linear time
+        seen = Bags(bags.start, place.reshape(-1).astype(narrow), bags.counts)
+        learner = _Learner(seen, values, target, shares[target].astype(np.float32), len(used), seed)
         for step in range(passes):
             learner.run(RATE / (1 + 0.2 * step))
             progress("fit", (step + 1) / passes, f"pass {step + 1} of {passes}")
         names = tuple(str(name) for name in classes)
-        return cls(names, learner.weights, learner.bias, idf, fragments, tokenize)
+        weights = np.zeros((len(idf), len(names)), dtype=np.float32)
+        weights[used] = learner.weights
+        return cls(names, weights, learner.bias, idf, fragments, tokenize)
 
     def probabilities(self, texts: Sequence[str]) -> FloatArray:
         """The probability of each class for each text, (n, classes)."""
@@ -210,8 +215,10 @@ class _Learner:
         error[np.arange(len(rows)), self._target[rows]] -= 1
         error *= self._importance[rows, None] / len(rows)
         order = np.argsort(batch.keys, kind="stable")
-        keys, first = np.unique(batch.keys[order], return_index=True)
-        if len(keys):
+        ordered = batch.keys[order]
+        if len(ordered):
+            first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+            keys = ordered[first]
             each = error[batch.rows[order]] * values[order, None]
             gradient = np.add.reduceat(each, first, axis=0) + SHRINK * self.weights[keys]
             squares = self._squares[keys] + gradient * gradient
