@@ -95,8 +95,9 @@ class ImmunosApp(CrashSafeApp):
 
     def __init__(self, paths: Paths, loaded: LoadedSettings, *, terminal_theme: str | None = None) -> None:
         self.palette: Palette = make_palette(OWN_THEMES[0])
+        # The first screen is the start tab itself: Textual's empty default screen would be styled first.
+        self.DEFAULT_MODE = loaded.settings.ui.start_tab  # type: ignore[misc]
         super().__init__()
-        self._terminal_theme = terminal_theme
         self._paths = paths
         self._loaded = loaded
         self._last_tab = ""
@@ -106,6 +107,7 @@ class ImmunosApp(CrashSafeApp):
         self.host_name = clean(os.uname().nodename.split(".")[0], 20)
         for theme in OWN_THEMES:
             self.register_theme(theme)
+        self._choose_theme(terminal_theme or loaded.settings.ui.theme)
         self.monitor: Monitor | None = None
         self.runner: QueueRunner | None = None
         self.reading = Lane("reading", self.open_house)
@@ -129,18 +131,19 @@ class ImmunosApp(CrashSafeApp):
     # Coming and going ---------------------------------------------------------------------
 
     async def on_mount(self) -> None:
-        self._choose_theme(self._terminal_theme or self.settings.ui.theme)
         self.theme_changed_signal.subscribe(self, lambda theme: self._use_palette())
         if self.key_changes:
             self.set_keymap(self.key_changes)
-        self.switch_mode(self._tab)
         self.call_after_refresh(self._after_first_frame)
 
     def _after_first_frame(self) -> None:
         gc.freeze()
         gc.enable()
         self._start_watching()
-        for warning in self._loaded.warnings[:3]:
+        warnings = list(self._loaded.warnings[:3])
+        if self._unknown_theme:
+            warnings.append(f"There is no theme {self._unknown_theme}; ui.theme in the settings names it.")
+        for warning in warnings:
             self.notify(warning, title="Settings", severity="warning", markup=False)
         self.set_timer(0.3, self._build_ahead)
 
@@ -180,16 +183,11 @@ class ImmunosApp(CrashSafeApp):
     # Looks --------------------------------------------------------------------------------
 
     def _choose_theme(self, name: str) -> None:
-        if name in self.available_themes:
-            self.theme = name
-        else:
-            self.notify(
-                f"There is no theme {clean(name, 40)}; ui.theme in the settings names it.",
-                severity="warning",
-                markup=False,
-            )
-            self.theme = OWN_THEMES[0].name
-        self._use_palette()
+        """Take a theme before anything is styled, so that the style sheet is read once."""
+        self._unknown_theme = "" if name in self.available_themes else name
+        self.set_reactive(ImmunosApp.theme, OWN_THEMES[0].name if self._unknown_theme else name)
+        self.stylesheet.set_variables(self.get_css_variables())
+        self.palette = make_palette(self.current_theme)
 
     def _use_palette(self) -> None:
         self.palette = make_palette(self.current_theme)

@@ -40,6 +40,8 @@ def templates(as_json: bool) -> None:
         return
     columns = (Column("NAME"), Column("DOMAIN"), Column("ROLE"), Column("PRESET"), Column("ABOUT", flexible=True))
     table(columns, ((item.name, item.domain, item.role, item.preset, item.about) for item in found))
+    out()
+    facts((item.name, item.caveat) for item in found if item.caveat)
 
 
 @command.command()
@@ -100,10 +102,14 @@ def _line(agent: Any, version: Any) -> tuple[object, ...]:
 @pass_setup
 def show(setup: Setup, /, name: str, as_json: bool) -> None:
     """Show an agent with its versions."""
+    from immunos_tui.services.foundry import caveat
+
     foundry = setup.house.foundry
     agent, versions = foundry.get(name), foundry.versions(name)
+    never = caveat(agent.template)
     if as_json:
-        emit({**agent.as_dict(), "versions": [item.as_dict() for item in versions], "version_count": agent.versions})
+        listed = [item.as_dict() for item in versions]
+        emit({**agent.as_dict(), "caveat": never, "versions": listed, "version_count": agent.versions})
         return
     serving = f"version {agent.in_service}" if agent.in_service is not None else "none"
     facts(
@@ -114,6 +120,7 @@ def show(setup: Setup, /, name: str, as_json: bool) -> None:
             ("role", agent.role),
             ("template", agent.template),
             ("pipeline", agent.pipeline),
+            ("caveat", never or None),
             ("in service", serving),
             ("made", moment(agent.created_at)),
             *((key.replace("_", " "), value) for key, value in agent.params.items()),

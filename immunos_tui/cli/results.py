@@ -47,7 +47,9 @@ def print_evaluation(result: dict[str, Any]) -> None:
             ("AUROC", _with_interval(result, "auroc")),
             ("AUPR", _with_interval(result, "aupr")),
             ("majority class", _share(result.get("majority_accuracy"), "accuracy without any detector")),
+            ("macro F1", _share(result.get("macro_f1"), f"the mean over {len(result.get('labels') or ())} labels")),
             ("grade", result.get("grade")),
+            ("caveat", result.get("caveat") or None),
         ]
     )
     levels = result.get("levels") or ()
@@ -59,6 +61,8 @@ def print_evaluation(result: dict[str, Any]) -> None:
     if sentence:
         out()
         out(clean(sentence))
+    for problem in result.get("problems") or ():
+        say(clean(f"Note: {problem}"))
 
 
 def _level(level: dict[str, Any]) -> tuple[object, ...]:
@@ -94,6 +98,7 @@ def print_scan(result: Mapping[str, Any]) -> None:
             *((name, f"{count:,}") for name, count in result["counts"].items()),
             ("recorded", plural(result["recorded"], "new detection")),
             ("issues", f"{made} made, {reopened} reopened, {result['issues_touched']} in all"),
+            ("caveat", result.get("caveat") or None),
         ]
     )
     if result.get("refused"):

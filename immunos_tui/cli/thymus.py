@@ -125,7 +125,7 @@ def _print(job: Job) -> None:
     metrics = job.result.get("metrics")
     if metrics:
         out()
-        print_evaluation(metrics)
+        print_evaluation({**metrics, "caveat": job.result.get("caveat")})
     elif job.kind is JobKind.SCAN and "counts" in job.result:
         out()
         print_scan(job.result)

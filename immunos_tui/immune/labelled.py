@@ -22,7 +22,7 @@ from immunos_tui.immune.features.novelty import text_column
 from immunos_tui.immune.fitting import FOLDS, calibrate, folds
 from immunos_tui.immune.memory import Memory
 from immunos_tui.immune.splits import Split, splits_labelled
-from immunos_tui.immune.table import FloatArray, IntArray, Table
+from immunos_tui.immune.table import FloatArray, IntArray
 from immunos_tui.immune.views import spread
 from immunos_tui.model.errors import DataError
 
@@ -159,7 +159,8 @@ def _guesses(corpus: Corpus, detector: Detector, rows: IntArray) -> NDArray[np.s
         raise TypeError("only a labelled detector tells classes apart")
     classifier = detector.model.classifier
     best = classifier.probabilities_of(take_bags(corpus.bags, rows)).argmax(axis=1)
-    return np.array(classifier.classes)[best]
+    guessed: NDArray[np.str_] = np.array(classifier.classes)[best]
+    return guessed
 
 
 def _too_few(dataset: Dataset) -> DataError:
@@ -191,7 +192,8 @@ def _fit_and_hold_out(
         rest = np.delete(rows, parts[0])
         classifier = corpus.classifier(rest, seed, progress)
         held = rows[parts[0][own[parts[0]]]]
-        return _Fitted(classifier, rest, held, corpus.foreign(classifier, held), "held-out fifth" if large else "held-out third")
+        method = "held-out fifth" if large else "held-out third"
+        return _Fitted(classifier, rest, held, corpus.foreign(classifier, held), method)
     reference = [rows[part[own[part]]] for part in parts]
     raw = [
         corpus.foreign(corpus.classifier(np.delete(rows, part), seed), held)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from immunos_tui.immune.components import Progress, quiet
 from immunos_tui.immune.dataset import TEXT_PIPELINES, Dataset
@@ -16,7 +15,7 @@ from immunos_tui.immune.drift import DriftWatch
 from immunos_tui.immune.evaluation import Evaluation, evaluate
 from immunos_tui.immune.labelled import Corpus, class_metrics, fit_labelled, need_both
 from immunos_tui.immune.splits import Split, split_self
-from immunos_tui.immune.table import IntArray, Table
+from immunos_tui.immune.table import IntArray
 from immunos_tui.model.errors import DataError
 
 MOST_JUDGED = 20_000

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from rich.text import Text
 from textual import on, work
 from textual.binding import Binding
 from textual.widget import Widget
 
+from immunos_tui.model.agent import Agent, AgentVersion
 from immunos_tui.model.errors import ImmunosError
 from immunos_tui.model.job import Job, JobState
 from immunos_tui.model.posture import Snapshot
 from immunos_tui.screens.base import TabScreen
 from immunos_tui.screens.dialogs import Choice, KeyMenu
+from immunos_tui.services.foundry import caveat
 from immunos_tui.store import now_ms
 from immunos_tui.widgets.chrome import LineWidget, RuleLine
-from immunos_tui.widgets.job_rows import JOB_COLUMNS, agent_line, job_cells, job_lines
+from immunos_tui.widgets.job_rows import JOB_COLUMNS, agent_lines, job_cells, job_lines
 from immunos_tui.widgets.lines import LinesView
 from immunos_tui.widgets.table import RowTable
 
@@ -79,9 +82,7 @@ class ThymusScreen(TabScreen):
     async def load(self) -> None:
         """Look at agents and queue again."""
         try:
-            jobs, agents, latest = await self.read(
-                lambda house: (list(house.thymus.list()), list(house.foundry.list()), house.foundry.latest())
-            )
+            jobs, agents, latest, caveats = await self.read(_looked_at)
         except ImmunosError as error:
             return self.app.complain(error)
         now = now_ms()
@@ -92,7 +93,11 @@ class ThymusScreen(TabScreen):
             [(" Thymus (training)", "title")], [(f"queue: {running} running, {waiting} waiting ", "muted")]
         )
         palette = self.app.palette
-        lines = [agent_line(agent, latest.get(agent.name), now, palette) for agent in agents]
+        lines = [
+            line
+            for agent in agents
+            for line in agent_lines(agent, latest.get(agent.name), now, palette, caveats.get(agent.template, ""))
+        ]
         self.query_one("#agents", LinesView).set_lines(
             lines or [Text(" No agents yet. n makes one and trains it.", style=palette.muted)]
         )
@@ -168,6 +173,13 @@ class ThymusScreen(TabScreen):
     def action_back(self) -> None:
         if self.has_class("-log"):
             self.action_zoom()
+
+
+def _looked_at(house: Any) -> tuple[list[Job], list[Agent], dict[str, AgentVersion], dict[str, str]]:
+    """The jobs, the agents, the version of each that counts, and the caveats of their templates."""
+    agents = list(house.foundry.list())
+    caveats = {agent.template: caveat(agent.template) for agent in agents}
+    return list(house.thymus.list()), agents, house.foundry.latest(), caveats
 
 
 TAB_SCREEN = ThymusScreen

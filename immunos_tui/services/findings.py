@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from immunos_tui.immune.dataset import TEXT_PIPELINES
 from immunos_tui.immune.detector import Detector
@@ -16,6 +17,7 @@ from immunos_tui.model.detection import Detection, Result, line_fingerprint, tab
 from immunos_tui.model.explanation import Explanation
 from immunos_tui.model.issue import Priority
 from immunos_tui.model.text import clean, cut
+from immunos_tui.services.foundry import caveat
 
 SAMPLE_KEPT = 400
 """Characters of a row's text that a detection keeps."""
@@ -45,6 +47,8 @@ class Findings:
         reference = detector.calibration.reference
         self._alert = float(reference[min(len(reference) - 1, int(0.99 * len(reference)))])
         self._by_line = agent.pipeline in TEXT_PIPELINES
+        never = caveat(agent.template)
+        self._caveats = (never,) if never else ()
 
     def of(self, batch: Batch, judged: Judgement) -> list[Detection]:
         """The detections of a batch: every row that is uncertain or worse."""
@@ -55,7 +59,8 @@ class Findings:
             for index, row in enumerate(rows)
             if judged.result[row] >= NON_SELF and self._room(prints[index], self._seen)
         ]
-        why = self._detector.explain(batch.table.take([rows[index] for index in wanted])) if wanted else []
+        told = self._detector.explain(batch.table.take([rows[index] for index in wanted])) if wanted else []
+        why = [replace(item, notes=(*item.notes, *self._caveats)) for item in told]
         explained = dict(zip(wanted, why, strict=True))
         return [
             self._detection(batch, judged, row, prints[index], explained.get(index)) for index, row in enumerate(rows)

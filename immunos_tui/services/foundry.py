@@ -6,6 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Sequence
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,12 @@ def template(name: str) -> Template:
         best = f"Did you mean {near[0]}? " if near else ""
         raise UsageError(f"There is no template {name!r}.", f"{best}There are {', '.join(known)}.")
     return known[name]
+
+
+@cache
+def caveat(template_name: str) -> str:
+    """What the results of a template's agents never mean; "" where nothing needs saying, or the template is gone."""
+    return next((item.caveat for item in templates() if item.name == template_name), "")
 
 
 def pack_path(name: str) -> Path:

@@ -27,7 +27,7 @@ from immunos_tui.model.errors import ArtifactError, ConflictError, DataError
 from immunos_tui.model.text import clean
 from immunos_tui.services.findings import Findings
 from immunos_tui.services.folding import Folding
-from immunos_tui.services.foundry import FOLDER_PIPELINES, Foundry
+from immunos_tui.services.foundry import FOLDER_PIPELINES, Foundry, caveat
 from immunos_tui.services.innate import InnateScan, load_checked
 from immunos_tui.services.thymus import check_source
 from immunos_tui.store import Store, detections
@@ -64,6 +64,8 @@ class ScanReport:
     problems: list[str] = field(default_factory=list)
     refused: str = ""
     """Why no verdicts were given, only a ranking."""
+    caveat: str = ""
+    """What the agent's results never mean."""
 
     @property
     def rows_per_second(self) -> float:
@@ -129,7 +131,7 @@ class Malt:
         detector = self.load(version)
         began = time.monotonic()
         digest = sha256_file(source, _hashing(tell))
-        report = ScanReport(agent_name, version.number, str(source), digest)
+        report = ScanReport(agent_name, version.number, str(source), digest, caveat=caveat(agent.template))
         folding = Folding(self._store, self._settings.spleen, agent, version)
         if version.refusal:
             report.refused, record = f"{agent.name} {version.refusal}.", False
@@ -223,7 +225,7 @@ class Malt:
             source, label=label, self_value=self_value, drop=drop, pipeline=agent.pipeline, progress=tell
         )
         found, drift = measure(detector, dataset, seed=version.seed, progress=tell)
-        return Measured(found, drift, agent_name, version.number)
+        return Measured(found, drift, agent_name, version.number, caveat(agent.template))
 
 
 @dataclass(frozen=True)
@@ -234,9 +236,11 @@ class Measured:
     drift: dict[str, Any]
     agent: str
     version: int
+    caveat: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        return {"agent": self.agent, "version": self.version, **self.evaluation.as_dict(), "drift": self.drift}
+        about = {"agent": self.agent, "version": self.version, "caveat": self.caveat}
+        return {**about, **self.evaluation.as_dict(), "drift": self.drift}
 
 
 def _size(path: Path) -> int:

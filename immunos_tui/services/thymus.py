@@ -88,6 +88,11 @@ class Thymus:
             )
         if label and not self_value:
             raise UsageError(f"Say which value of {clean(label, 60)} means normal.", "Give it with --self.")
+        if known.role == "bcell" and not label and Path(dataset).suffix != ".npz":
+            raise UsageError(
+                f"The agent {agent} learns from labels, and no label column is named.",
+                "Give it with --label, and the value that means self with --self.",
+            )
         if seed < 0:
             raise UsageError(f"The seed {seed} is negative.", "Use 0 or more.")
         preset = known.params.get("preset", "immune") if clean_data else "robust"

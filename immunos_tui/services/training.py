@@ -16,7 +16,7 @@ from immunos_tui.model.agent import Agent
 from immunos_tui.model.errors import DataError, NotFoundError
 from immunos_tui.model.job import Job
 from immunos_tui.paths import private_dir
-from immunos_tui.services.foundry import Foundry
+from immunos_tui.services.foundry import Foundry, caveat
 
 
 def train_agent(
@@ -51,6 +51,7 @@ def train_agent(
         },
         "training": dict(spec),
         "metrics": trained.metrics,
+        "caveat": caveat(agent.template),
         "code": __version__,
         "host": platform.node(),
     }
@@ -73,6 +74,7 @@ def train_agent(
         "version": version.number,
         "in_service": version.state == "in_service",
         "metrics": trained.metrics,
+        "caveat": caveat(agent.template),
         "summary": trained.detector.summary,
     }
 

@@ -102,6 +102,12 @@ def agent_line(agent: Agent, version: AgentVersion | None, now: int, palette: Pa
     )
 
 
+def agent_lines(agent: Agent, version: AgentVersion | None, now: int, palette: Palette, caveat: str = "") -> list[Text]:
+    """One agent, and under its grade what its results never mean."""
+    line = agent_line(agent, version, now, palette)
+    return [line, Text(f"{'':14}{clean(caveat)}", style=palette.high)] if caveat and version else [line]
+
+
 def job_lines(job: Job, log: str, palette: Palette) -> list[Text]:
     """A job's detail: what it is, how it went, the end of its log."""
     spec = job.spec
@@ -146,6 +152,14 @@ def _result_lines(job: Job, palette: Palette) -> list[Text]:
         lines.append(
             Text(f"Held-out AUROC {metrics['auroc']:.3f}{between}: {metrics.get('grade', '')}", style=palette.strong)
         )
+    if result.get("caveat"):
+        lines.append(Text(clean(result["caveat"]), style=palette.high))
+    if metrics.get("macro_f1") is not None:
+        told, by_chance = metrics["class_accuracy"], metrics["class_majority_accuracy"]
+        words = f"Macro F1 {metrics['macro_f1']:.3f} over {len(metrics['labels'])} labels"
+        lines.append(
+            Text(f"{words}, accuracy {told:.1%}, {by_chance:.1%} by guessing the commonest", style=palette.text)
+        )
     for level in metrics.get("levels", ()):
         tpr = f", finds {level['tpr']:.1%} of what is foreign" if level.get("tpr") is not None else ""
         lines.append(
@@ -156,6 +170,7 @@ def _result_lines(job: Job, palette: Palette) -> list[Text]:
         lines += pair_of_curves(
             ("finds, by share of self flagged", metrics["roc"]), (share, metrics.get("calibration", ())), palette
         )
+    lines += [Text(f"Note: {clean(problem)}", style=palette.muted) for problem in metrics.get("problems", ())]
     if result.get("refused"):
         lines.append(Text(clean(result["refused"]), style=palette.critical))
     drift = result.get("drift") or {}

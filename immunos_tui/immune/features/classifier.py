@@ -131,7 +131,7 @@ class TextClassifier:
     def word_weights(self, texts: Sequence[str]) -> tuple[Bags, FloatArray]:
         """The words and word pairs of texts as bags, and the unit-length tf-idf weight of each entry."""
         bags = read_bags(texts, False, self.tokenize)
-        return bags, _weigh(bags, self.idf).astype(np.float64)
+        return bags, _unit(bags, self.idf)
 
     def predict(self, texts: Sequence[str]) -> list[str]:
         """The likeliest class of each text."""
@@ -271,12 +271,16 @@ def _some_bags(texts: Sequence[str], fragments: bool, tokenize: Tokenizer) -> Ba
     return Bags.of(np.concatenate(all_rows), np.concatenate(all_keys), len(texts))
 
 
-def _weigh(bags: Bags, idf: Float32) -> Float32:
+def _unit(bags: Bags, idf: Float32) -> FloatArray:
     """(1 + ln tf) idf of each entry, of unit length for each text."""
     weight: FloatArray = (1 + np.log(bags.counts)) * idf[bags.keys].astype(np.float64)
     length = np.sqrt(bags.sum(weight * weight))
-    unit: Float32 = (weight / np.where(length > 0, length, 1.0)[bags.rows]).astype(np.float32)
+    unit: FloatArray = weight / np.where(length > 0, length, 1.0)[bags.rows]
     return unit
+
+
+def _weigh(bags: Bags, idf: Float32) -> Float32:
+    return _unit(bags, idf).astype(np.float32)
 
 
 def _sums(bags: Bags, values: Float32, weights: Float32) -> FloatArray:

@@ -174,7 +174,8 @@ class ClassifierModel:
         own = float(found[self._own].sum())
         like = float(found[self.classifier.classes.index(name)])
         note = f"{like:.0%} like {clean(name, 40)}, {own:.0%} like {clean(self.own, 40)}"
-        return (note,) if has_words else (note, "no single word tells: its look or its fragments do")
+        told = has_words or like <= own
+        return (note,) if told else (note, "no single word tells: its look or its fragments do")
 
     def vectors(self, table: Table) -> NDArray[np.float32]:
         """A count sketch of the weighted words (Charikar, Chen and Farach-Colton 2002), (n, 256)."""
