@@ -148,7 +148,9 @@ class ThymusScreen(TabScreen):
             self.tell(self._cancel(job.id))
 
     async def _cancel(self, job_id: int) -> str:
-        ended = await self.write(lambda house: house.thymus.cancel(job_id))
+        # Waiting for the process to end may take seconds, and triage must not wait behind it.
+        ended = await self.look_at(lambda house: house.thymus.cancel(job_id))
+        self.app.look_again()
         return f"Job {job_id}: {ended.state}."
 
     def action_promote(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rich.style import Style
 from rich.text import Text
 
 from immunos_tui.model.agent import Agent, AgentVersion
@@ -98,8 +99,16 @@ def agent_line(agent: Agent, version: AgentVersion | None, now: int, palette: Pa
         (f"{score:<12}  ", palette.text),
         (f"FPR {fpr:5.1%}  " if fpr is not None else "           ", palette.text),
         (f"v{version.number} {version.state.replace('_', ' '):<10}  ", palette.text),
-        (f"{ago(version.created_at, now):>4}  {agent.versions} run{'s' if agent.versions > 1 else ''}", palette.muted),
+        (f"{ago(version.created_at, now):>4}  ", palette.muted),
+        _runs(agent, version, palette),
     )
+
+
+def _runs(agent: Agent, version: AgentVersion, palette: Palette) -> tuple[str, Style]:
+    """How often it was trained, or that a newer version waits to be put in service."""
+    if agent.in_service is not None and agent.versions > version.number:
+        return f"v{agent.versions} waits", palette.high
+    return f"{agent.versions} run{'s' if agent.versions > 1 else ''}", palette.muted
 
 
 def agent_lines(agent: Agent, version: AgentVersion | None, now: int, palette: Palette, caveat: str = "") -> list[Text]:
