@@ -34,6 +34,8 @@ SPLIT_ROWS = 1000
 """From this many self rows on, one fifth of the rows is held out to calibrate; below it each of SMALL_FOLDS parts in turn."""
 SMALL_FOLDS = 3
 """Parts of a small dataset; a classifier is fitted for each of them."""
+QUICK_ROWS = 300
+"""Self rows of which one part is enough to calibrate a trial at the 1 % level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def fit_labelled(
     """A detector that learned from the rows ``rows`` of a corpus, calibrated on self rows that its classifier has not seen.
 
     Rows of one of ``groups`` (n,) are held out together. ``quick`` fits one classifier on part of a small dataset instead of
-    several. Raises DataError where self or the other rows are missing.
+    several, where that part still holds enough self rows. Raises DataError where self or the other rows are missing.
     """
     rows = rows[spread(len(rows), LEARN_ROWS)]
     own = corpus.dataset.is_self[rows]
@@ -185,6 +187,7 @@ def _fit_and_hold_out(
 ) -> _Fitted:
     own = corpus.dataset.is_self[rows]
     large = int(own.sum()) >= SPLIT_ROWS
+    quick = quick and int(own.sum()) >= QUICK_ROWS
     parts = _usable(folds(len(rows), seed, units, FOLDS if large else SMALL_FOLDS), own)
     if not parts:
         raise _too_few(corpus.dataset)

@@ -78,7 +78,7 @@ async def test_train_promote_and_scan_by_keys(house: Any, messages: Path) -> Non
         await on.sees("scanned just now")
         trained_agent(house, "sms")
         await on.press("2")
-        await on.sees("2 runs")
+        await on.sees("v2 waits")
         await on.press("P")
         await on.sees("sms v2 is in service.")
     assert house.thymus.get(2).state is JobState.DONE
