@@ -134,6 +134,8 @@ class ImmunosApp(CrashSafeApp):
         self.theme_changed_signal.subscribe(self, lambda theme: self._use_palette())
         if self.key_changes:
             self.set_keymap(self.key_changes)
+            if isinstance(self.screen, TabScreen):
+                self.call_after_refresh(self.screen.find_lost_keys)
         self.call_after_refresh(self._after_first_frame)
 
     def _after_first_frame(self) -> None:

@@ -18,6 +18,8 @@ from immunos_tui.immune.splits import Split, split_self
 from immunos_tui.immune.table import IntArray
 from immunos_tui.model.errors import DataError
 
+FEWEST_SELF = 5
+"""Rows of self below which nothing can be learned, let alone measured."""
 MOST_JUDGED = 20_000
 """Rows of each class that are scored in the evaluation."""
 MOST_THREATS = 2048
@@ -53,6 +55,12 @@ def train(
     other = np.flatnonzero(~dataset.is_self)
     if not len(own):
         raise DataError(f"{dataset.path} has no rows of self to learn from.", "Choose another label or self value.")
+    if len(own) < FEWEST_SELF:
+        noun = "row" if len(own) == 1 else "rows"
+        raise DataError(
+            f"{dataset.path} has only {len(own)} {noun} of self; at least {FEWEST_SELF} are needed to learn anything.",
+            "Give it more examples of what is normal.",
+        )
     if role == "bcell":
         need_both(dataset, dataset.is_self)
         if pipeline in TEXT_PIPELINES:

@@ -65,6 +65,8 @@ class Snapshot(NamedTuple):
     changes: int = 0
     posture: Posture = Posture()
     jobs: Mapping[str, int] = MappingProxyType({})
+    work: str = ""
+    """The running job in a few words, with how far it is."""
     host: Host = Host()
     ollama: Backend = Backend()
     egress_refused: int = 0

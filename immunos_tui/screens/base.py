@@ -87,9 +87,9 @@ class TabScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         self._catch_up()
         if self.app.key_changes:
-            self.call_after_refresh(self._find_lost_keys)
+            self.call_after_refresh(self.find_lost_keys)
 
-    def _find_lost_keys(self) -> None:
+    def find_lost_keys(self) -> None:
         """Actions whose key the settings gave to another one."""
         changes = self.app.key_changes
         given = {key.strip() for keys in changes.values() for key in keys.split(",")}

@@ -34,6 +34,8 @@ FILTER_PAUSE = 0.15
 DETAIL_PAUSE = 0.15
 """Seconds that the cursor rests on a row until its detail is fetched."""
 
+PRIORITIES = ("critical", "high", "medium", "low")
+
 EMPTY = (
     "No issues yet. Scan a file with F, or make an issue with i.\n"
     "`immunos-tui tour` shows the whole loop on a bundled sample in a minute."
@@ -214,21 +216,20 @@ class SpleenScreen(TabScreen):
         return view.set_lines(lines, keep_scroll=view.text.startswith(lines[0].plain))
 
     def _show_posture(self) -> None:
+        """Open issues by priority, flagged detections a minute, the last scan; what has no room is left out."""
         posture: Posture = self.snapshot.posture
-        room = self.app.size.width
+        room, last = self.app.size.width, self._last_scan()
         pieces: list[Piece] = [(" Spleen (triage)  ", "title"), (f"open {posture.open}  ", "strong")]
-        pieces += [
-            (f"{name} {getattr(posture, name)}  ", name) for name in ("critical", "high") if getattr(posture, name)
-        ]
-        last = self._last_scan()
+        for name in PRIORITIES:
+            if count := getattr(posture, name):
+                pieces.append((f"{name if room >= 100 else name[0].upper()} {count}  ", name))
         used = sum(len(text) for text, _ in pieces) + len(last)
-        if room - used > 14:
-            pieces.append((f"today +{posture.opened_today} -{posture.resolved_today}  ", "muted"))
-            used += 14
-        width = min(len(posture.minutes), room - used - 10)
-        if any(posture.minutes) and width >= 8:
-            rate = f"{sum(posture.minutes[-5:]) / 5:.0f}/min "
-            pieces += [(spark(posture.minutes, width), "bar"), (f" {rate}", "muted")]
+        width = min(len(posture.minutes), room - used - 11)
+        if any(posture.minutes) and width >= 6:
+            pieces += [(spark(posture.minutes, width), "bar"), (f" {sum(posture.minutes[-5:]) / 5:.0f}/min  ", "muted")]
+            used += width + 11
+        if room - used >= 16:
+            pieces.append((f"today +{posture.opened_today} -{posture.resolved_today}", "muted"))
         self.query_one("#posture", LineWidget).show(pieces, [(last, "critical" if self.snapshot.trouble else "muted")])
 
     def _last_scan(self) -> str:
@@ -236,8 +237,8 @@ class SpleenScreen(TabScreen):
         if self.snapshot.trouble:
             return self.snapshot.trouble + " "
         scanned = self.snapshot.posture.last_scan
-        if self.snapshot.jobs.get("running"):
-            return "job running "
+        if self.snapshot.work:
+            return self.snapshot.work + " "
         if not scanned:
             return "nothing scanned yet "
         age = ago(scanned["at"], now_ms())

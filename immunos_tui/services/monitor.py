@@ -106,7 +106,12 @@ class Monitor:
     @staticmethod
     def _look(house: House) -> dict[str, Any]:
         try:
-            return {"posture": house.spleen.posture(), "jobs": house.thymus.counts(), "trouble": ""}
+            return {
+                "posture": house.spleen.posture(),
+                "jobs": house.thymus.counts(),
+                "work": house.thymus.at_hand(),
+                "trouble": "",
+            }
         except ImmunosError as error:
             return {"trouble": str(error)}
 

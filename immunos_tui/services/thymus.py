@@ -135,6 +135,12 @@ class Thymus:
         with self._store.read() as db:
             return jobs.counts(db)
 
+    def at_hand(self) -> str:
+        """The running job in a few words, such as ``scan flows.csv 61 %``."""
+        with self._store.read() as db:
+            job = next(iter(jobs.in_state(db, JobState.RUNNING)), None)
+        return "" if job is None else f"{job.kind} {clean(Path(job.path).name, 24)} {job.overall:.0%}"
+
     def log_path(self, job_id: int) -> Path:
         return self._paths.jobs / f"{job_id}.log"
 

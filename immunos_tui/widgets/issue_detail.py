@@ -120,7 +120,7 @@ def p_text(p: float) -> str:
 
 def _reason(reason: Mapping[str, Any], lead: str, rooms: tuple[int, int, int, int], palette: Palette) -> Text:
     share, (name_room, value_room, range_room, bar) = float(reason["share"]), rooms
-    usual = cut(f"self {clean(reason['self_range'], 80)}", range_room - 2) if range_room > 8 else ""
+    usual = cut(("self " if bar else "") + clean(reason["self_range"], 80), range_room - 1) if range_room > 8 else ""
     return Text.assemble(
         (lead, palette.muted),
         (cut_middle(clean(reason["name"]), name_room).ljust(name_room), palette.text),

@@ -163,7 +163,7 @@ def test_labels_of_both_kinds_are_needed() -> None:
         with pytest.raises(DataError, match="a labelled agent needs both"):
             train(data, role="bcell", pipeline=pipeline)
     with pytest.raises(DataError, match="too few labelled rows"):
-        train(messages(own=1, each=1, labels=("spam",)), role="bcell", pipeline="text")
+        Corpus.read(messages(own=1, each=1, labels=("spam",)), "text").splits(0)
     assert (
         train(messages(own=30, each=1, labels=("spam",)), role="bcell", pipeline="text").metrics["grade"] == "unknown"
     )

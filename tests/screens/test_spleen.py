@@ -196,7 +196,7 @@ async def test_another_process_shows_up_by_itself(house: Any, other: Any) -> Non
         made = other.spleen.new("made elsewhere", priority="critical").id
         await on.sees("made elsewhere")
         assert on.table.key == number, "the cursor stays on its issue"
-        await on.sees("critical 1")
+        await on.sees("C 1")
         other.spleen.resolve([made])
         await on.clear("made elsewhere")
 
