@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from rich.text import Text
-from textual.widget import Widget
-
-from immunos_tui.model.posture import Snapshot
-from immunos_tui.screens.base import TabScreen
-from immunos_tui.widgets.chrome import LineWidget
-from immunos_tui.widgets.lines import LinesView
-
-SAYING = "Here you will design agents from templates. It is not built yet; the intake in Thymus (2, then n) makes one, and so does `immunos-tui agent new`."
+from immunos_tui.screens.planned import PlannedScreen
 
 
-class FoundryScreen(TabScreen):
-    """One line, and nothing that is not true."""
+class FoundryScreen(PlannedScreen):
+    """Not built yet."""
 
     TAB = "foundry"
-    HINTS = (
-        ("tab.spleen", "triage"),
-        ("tab.thymus", "training"),
-        ("tab.kb", "pages"),
-        ("app.palette", "palette"),
-        ("app.help", "help"),
-    )
-
-    def compose_body(self) -> Iterable[Widget]:
-        yield LineWidget(id="foundry-head")
-        yield LinesView(id="system")
-
-    def begin(self) -> None:
-        self.query_one("#foundry-head", LineWidget).show([(" Foundry (agents)", "title")])
-        self.query_one(LinesView).focus()
-
-    def snapshot_changed(self, before: Snapshot | None, now: Snapshot) -> None:
-        if before is None:
-            self.query_one(LinesView).set_lines([Text(""), Text(SAYING, style=self.app.palette.muted)])
+    NAME = "Foundry (agents)"
+    SAYING = "Here you will design agents from templates. It is not built yet; the intake in Thymus (2, then n) makes one, and so does `immunos-tui agent new`."
 
 
 TAB_SCREEN = FoundryScreen
