@@ -50,6 +50,7 @@ def trained(base: Path, tmp_path: Path, house: House) -> Path:
     job = train_here(house, "net-1", write_flows(tmp_path / "self.csv", 600))
     assert job.state is JobState.DONE, job.error
     write_flows(tmp_path / "scan.csv", ROWS, 0.05, seed=2)
+    house.close()  # copying the file of an open database takes its locks away from this process
     return base
 
 
