@@ -56,6 +56,8 @@ class Evidence:
     agent: str
     version: int
     sample: str | None
+    dataset: str = ""
+    """The path of what the version was trained on, which the explanation's nearest row is of."""
     explanation: dict[str, Any] = field(default_factory=dict)
 
 

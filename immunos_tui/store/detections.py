@@ -90,7 +90,7 @@ def evidence(db: sqlite3.Connection, issue_id: int, limit: int = 20) -> list[Evi
     """The kept detections of an issue, the most foreign first."""
     rows = db.execute(
         "SELECT d.id, d.row, d.result, d.score, d.p_value, d.confidence, d.at, s.path AS source, a.name AS agent,"
-        " v.number AS version, d.sample, d.explanation FROM detections d INDEXED BY detections_with_evidence JOIN sources s ON s.id = d.source_id"
+        " v.number AS version, v.dataset_path AS dataset, d.sample, d.explanation FROM detections d INDEXED BY detections_with_evidence JOIN sources s ON s.id = d.source_id"
         " JOIN agent_versions v ON v.id = d.version_id JOIN agents a ON a.id = v.agent_id"
         " WHERE d.issue_id = ? AND d.explanation IS NOT NULL ORDER BY d.score DESC, d.id DESC LIMIT ?",
         (issue_id, limit),

@@ -84,9 +84,11 @@ def _why(item: Evidence, palette: Palette, width: int) -> Iterator[Text]:
     if why.get("sentence"):
         yield Text(clean(why["sentence"]), style=palette.text)
     reasons = [reason for reason in why.get("reasons", ()) if reason.get("share", 0) >= 0.005][:5]
-    name_room = min(max(12, width // 3), max((len(str(reason["name"])) for reason in reasons), default=0))
-    value_room = min(max(12, width // 5), max((len(str(reason["value"])) for reason in reasons), default=0))
     bar = BAR if width >= 70 else 0
+    name_room = min(
+        max(12, width // (3 if bar else 2)), max((len(str(reason["name"])) for reason in reasons), default=0)
+    )
+    value_room = min(max(12, width // 5), max((len(str(reason["value"])) for reason in reasons), default=0))
     range_room = width - 6 - name_room - value_room - 2 - bar - 6
     for number, reason in enumerate(reasons):
         yield _reason(reason, "Why   " if not number else "      ", (name_room, value_room, range_room, bar), palette)
@@ -100,6 +102,10 @@ def _why(item: Evidence, palette: Palette, width: int) -> Iterator[Text]:
         (f"{_margin(why)}p {p_text(item.p_value)}  confidence {min(item.confidence, 0.999):.1%}", palette.strong),
         (f"  {clean(item.agent, 40)} v{item.version}", palette.muted),
     )
+    nearest = why.get("nearest_row", -1)
+    if isinstance(nearest, int) and nearest >= 0:
+        place = cut_middle(clean(item.dataset.rsplit("/", 1)[-1]), 40)
+        yield Text(f"Near  row {nearest + 1} of {place}", style=palette.muted)
     if why.get("memory"):
         yield Text(f"Like  {clean(why['memory'])}", style=palette.high)
     for note in why.get("notes", ())[:3]:
@@ -120,7 +126,9 @@ def p_text(p: float) -> str:
 
 def _reason(reason: Mapping[str, Any], lead: str, rooms: tuple[int, int, int, int], palette: Palette) -> Text:
     share, (name_room, value_room, range_room, bar) = float(reason["share"]), rooms
-    usual = cut(("self " if bar else "") + clean(reason["self_range"], 80), range_room - 1) if range_room > 8 else ""
+    bounds = clean(reason["self_range"], 80)
+    bounds = f"self {bounds}" if bar else bounds.split(": ", 1)[-1]
+    usual = cut(bounds, range_room - 1) if range_room > 6 else ""
     return Text.assemble(
         (lead, palette.muted),
         (cut_middle(clean(reason["name"]), name_room).ljust(name_room), palette.text),
