@@ -23,6 +23,10 @@ AHEAD = 60
 """Rows beyond the screen that are asked for together with those on it."""
 
 
+MOST_STRIPS = 400
+"""Lines that are kept as they were drawn, so that scrolling draws only the one that comes in."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Column:
     """One column. ``width`` 0 takes what is left; it appears from a table of ``from_width`` cells on."""
@@ -113,6 +117,7 @@ class RowTable(Painted, ScrollView, can_focus=True):
         self._markable = markable
         self._anchor: int | None = None
         self._cells: dict[int, tuple[Cell, ...]] = {}
+        self._strips: dict[tuple[object, ...], Strip] = {}
         self._asked: frozenset[int] = frozenset()
 
     # What it holds ------------------------------------------------------------------------
@@ -322,7 +327,12 @@ class RowTable(Painted, ScrollView, can_focus=True):
         here = index == self.cursor
         style = base + (palette.cursor if self.has_focus else palette.cursor_dim) if here else base
         lead = ("▌" if here else " ") + ("*" if key in self.marks else " ")
-        return self._line(list(cells), lead, style, palette)
+        drawn = (cells, lead, style, width, id(palette))
+        if drawn not in self._strips:
+            if len(self._strips) > MOST_STRIPS:
+                self._strips.clear()
+            self._strips[drawn] = self._line(list(cells), lead, style, palette)
+        return self._strips[drawn]
 
     def _line(self, cells: list[Cell], lead: str, style: Style, palette: Palette, *, header: bool = False) -> Strip:
         segments = [Segment(lead[0], style + palette.accent), Segment(lead[1], style + palette.mark)]
