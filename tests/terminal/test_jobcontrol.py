@@ -41,6 +41,11 @@ def at_prompt(lines: list[str]) -> bool:
     return [line for line in lines if line][-1:] == [PROMPT.strip()]
 
 
+def wait_taken_again(program: PtyProgram, before: int) -> None:
+    """Wait until the terminal was taken again after ``before``: keys typed while it is given back are dropped."""
+    program.wait_until(lambda: b"press 0" in program.output[before:].partition(b"\x1b[?1049h")[2])
+
+
 def test_ctrl_z_and_fg(shell: PtyProgram, fault_command: list[str]) -> None:
     run(shell, shlex.join([*fault_command, "--mouse"]), "press 0")
     shell.send("down", "z")
@@ -111,7 +116,7 @@ def test_stopped_by_force_it_repaints_and_still_restores(fault: Start) -> None:
     program.wait_stopped()
     before = len(program.output)
     program.take_foreground()
-    program.wait_until(lambda: b"press 0" in program.output[before:])
+    wait_taken_again(program, before)
     program.send("down")
     program.wait_for("press 1")
     program.send("q")
@@ -121,7 +126,9 @@ def test_stopped_by_force_it_repaints_and_still_restores(fault: Start) -> None:
 
 def test_with_no_shell_to_continue_it_a_stop_is_no_trap(fault: Start) -> None:
     program = fault(leads=True)
+    before = len(program.output)
     program.send("z")
+    wait_taken_again(program, before)
     program.send("down")
     program.wait_for("press 1")
 
