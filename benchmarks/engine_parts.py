@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
 from immunos_tui.immune import Detector, read_dataset
+from immunos_tui.immune.projection import suits
 from immunos_tui.model.errors import ImmunosError
 
 MOST_TRAINED = 5000
 QUICK_ROWS = 2500
-DENSE = 256
-"""Sets with at least so many columns are embeddings and are averaged apart."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Set:
     """One labelled data set: X (n, d) float64, y (n,) with 1 for an anomaly."""
 
@@ -32,9 +32,10 @@ class Set:
     X: np.ndarray
     y: np.ndarray
 
-    @property
+    @cached_property
     def dense(self) -> bool:
-        return self.X.shape[1] >= DENSE
+        """Whether the columns are those of an embedding; such sets are averaged apart."""
+        return suits(self.X)
 
 
 def load_sets(folder: Path, quick: bool) -> list[Set]:
@@ -125,6 +126,7 @@ def accuracy(sets: Sequence[Set], seeds: range) -> dict[str, Any]:
         for kind in (False, True):
             some = [rows[data.name] for data in sets if data.dense == kind]
             if some:
+                out["dense_sets" if kind else "plain_sets"] = len(some)
                 mean, total = np.mean(some, axis=0), np.sum(some, axis=0)
                 label = f"{name} (dense)" if kind else name
                 out["methods"][label] = dict(zip(("auroc", "aupr"), map(float, mean[:2]), strict=True))

@@ -50,6 +50,9 @@ class OllamaSettings:
     url: str = setting(
         "http://127.0.0.1:11434", "Address of the Ollama server.", env=("IMMUNOS_OLLAMA_URL", "OLLAMA_HOST")
     )
+    embed_model: str = setting(
+        "", "Embedding model whose vectors are a further view of texts, with profile full; none by default."
+    )
     poll_seconds: float = setting(5.0, "Seconds between two looks at whether it answers.", low=1.0)
 
 

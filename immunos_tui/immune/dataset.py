@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,8 @@ class Dataset:
 
     ``table`` holds the columns to learn from and ``columns`` their names and kinds; ``is_self`` is (n,) bool.
     ``labels`` is (n,) text where a label was named. ``context`` holds the other columns, for group and time splits.
-    ``row_numbers`` is (n,) int64: the place of each row among the file's records, from 0.
+    ``row_numbers`` is (n,) int64: the place of each row among the file's records, from 0. ``embedding`` says which model made the
+    dense vectors of the texts, where the table has them.
     """
 
     path: str
@@ -50,6 +51,18 @@ class Dataset:
     self_value: str = ""
     context: Table = field(default_factory=lambda: Table(()))
     row_numbers: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    embedding: Mapping[str, Any] = field(default_factory=dict)
+
+    def take(self, rows: NDArray[np.int64]) -> Dataset:
+        """The same dataset with the rows at ``rows`` only."""
+        return replace(
+            self,
+            table=self.table.take(rows),
+            is_self=self.is_self[rows],
+            labels=None if self.labels is None else self.labels[rows],
+            context=self.context.take(rows) if self.context.columns else self.context,
+            row_numbers=self.row_numbers[rows] if len(self.row_numbers) else self.row_numbers,
+        )
 
     @property
     def rows(self) -> int:

@@ -23,7 +23,8 @@ from immunos_tui.immune.calibration import Calibration
 from immunos_tui.immune.components import ComponentModel, Evidence, Progress, leading, quiet
 from immunos_tui.immune.drift import DriftWatch
 from immunos_tui.immune.explain import sentence
-from immunos_tui.immune.fitting import Learned, learn, purge, purge_by_halves
+from immunos_tui.immune.features.meaning import MeaningModel, has_vectors
+from immunos_tui.immune.fitting import Fit, Learned, learn, purge, purge_by_halves
 from immunos_tui.immune.fusion import fuse, weights_of
 from immunos_tui.immune.judgement import ALPHA_HIGH, ALPHA_LOW, Judgement, confidences, verdicts
 from immunos_tui.immune.memory import THREAT, TOLERATED, Match, Memory
@@ -32,6 +33,7 @@ from immunos_tui.immune.table import FloatArray, IntArray, Kind, Table, as_kinds
 from immunos_tui.immune.views import spread
 from immunos_tui.model.errors import ArtifactError, DataError, UsageError
 from immunos_tui.model.explanation import Explanation
+from immunos_tui.model.text import clean
 
 LEARN_ROWS = 50_000
 """Rows of self, evenly spaced, that a model learns from; more change nothing but the time and the memory."""
@@ -99,6 +101,7 @@ class Detector:
     ) -> Self:
         """Learn self from a table or an (n, d) array of numbers.
 
+        A table of texts that comes with their dense vectors (``with_vectors``) is judged by both.
         ``preset``: immune (most accurate), lite (fastest), robust (the data may hold foreign rows). ``groups`` (n,) says which
         rows are near copies of each other; ``row_numbers`` (n,) are what explanations call the rows, else 0 to n - 1. Raises
         DataError for data that nothing can be learned from, UsageError for an unknown preset or pipeline.
@@ -112,7 +115,9 @@ class Detector:
         kept = spread(table.rows, LEARN_ROWS)
         used = table if len(kept) == table.rows else table.take(kept)
         inner = "immune" if preset == "robust" else preset
-        fit = partial(model_class.fit, seed=seed, preset=inner, progress=tell)
+        fit: Fit = partial(model_class.fit, seed=seed, preset=inner, progress=tell)
+        if has_vectors(table):
+            fit = partial(MeaningModel.fit_over, model_class, seed=seed, preset=inner, progress=tell)
         dirty = preset == "robust" and used.rows >= LEAST_SIEVED
         by_halves = partial(purge_by_halves, seed=seed, fit=fit)
         sieve = (partial(purge, seed=seed) if model_class.kind == "tabular" else by_halves) if dirty else None
@@ -141,6 +146,11 @@ class Detector:
         return tuple((name, kind) for name, kind in self.meta["columns"])
 
     @property
+    def has_vectors(self) -> bool:
+        """Whether the detector needs the dense vectors of texts beside the texts (``with_vectors``)."""
+        return any(kind == "vector" for _, kind in self.kinds)
+
+    @property
     def summary(self) -> str:
         """One sentence: what was learned, how it is calibrated, and what it remembers."""
         meta = self.meta
@@ -148,6 +158,8 @@ class Detector:
         what, of_them = f"{meta['preset']} detector of {len(self.features)} features", "of them"
         if "labels" in meta:
             what, of_them = f"labelled detector that tells {len(meta['labels'])} labels apart", "rows of self"
+        if "embedding" in meta:
+            what += f", with vectors of {clean(meta['embedding']['model'], 80)}"
         text = f"{what}, learned from {rows} rows of self"
         text += f", calibrated on {meta['reference_rows']} {of_them} by {meta['calibration']}"
         if meta["resolution"] > ALPHA_LOW:

@@ -7,7 +7,7 @@ are log-scaled where self spans orders of magnitude; a category becomes one colu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,8 +23,12 @@ ONE_HOT = 24
 """The commonest values of a category that get a column each; all others share one."""
 NUMBER_LIMIT = 1e300
 """Infinite and larger values are cut to this."""
-LOG_SPREAD = 1000.0
-"""A column of values >= 0 is log-scaled where its largest value is this many times its small ones."""
+STRIPE = 256
+"""Columns that are looked at together."""
+LOG_SPREAD = 10_000.0
+"""A column of values >= 0 is log-scaled where its largest value is this many times its small ones ..."""
+LOG_REACH = 200.0
+"""... and this many times its median: rates and shares reach down over many orders, but not up."""
 RARE_UNSEEN = 0.002
 """Below this Good-Turing estimate of the chance of a new value, a new value is a finding of its own."""
 
@@ -99,7 +103,7 @@ class Encoder:
         if len(table.columns) > MAX_ENCODED:
             raise DataError(f"{len(table.columns)} columns are more than the {MAX_ENCODED} that can be learned.", _DROP)
         ordered = [table.column(name) for name in sorted(table.names)]
-        numbers = tuple(_number_code(c) for c in ordered if c.kind == "number")
+        numbers = tuple(_number_codes([c for c in ordered if c.kind == "number"]))
         encoder = cls(numbers, tuple(_category_code(c) for c in ordered if c.kind != "number"))
         if encoder.width > MAX_ENCODED:
             raise DataError(f"{encoder.width} encoded columns are more than the {MAX_ENCODED} allowed.", _DROP)
@@ -188,20 +192,34 @@ class Encoder:
 _DROP = "Drop the columns that carry no meaning, such as ids and hashes."
 
 
-def _number_code(column: Column) -> NumberCode:
-    values = column.values
-    absent = np.isnan(values)
-    with_missing = bool(absent.any())
-    if with_missing:
-        values = values[~absent]
+def _number_codes(columns: list[Column]) -> Iterator[NumberCode]:
+    """The codes of number columns, some at a time: a table may have thousands of them."""
+    for start in range(0, len(columns), STRIPE):
+        some = columns[start : start + STRIPE]
+        values = np.stack([column.values for column in some])
+        absent = np.isnan(values)
+        np.clip(values, -NUMBER_LIMIT, NUMBER_LIMIT, out=values)
+        missing = absent.any(axis=1).tolist()
+        low, high = values.min(axis=1).tolist(), values.max(axis=1).tolist()
+        middle = values.shape[1] // 2
+        fill = np.partition(values, middle, axis=1)[:, middle].tolist()
+        for i, column in enumerate(some):
+            if missing[i]:
+                yield _gappy_code(column.name, values[i][~absent[i]])
+            else:
+                unit = _log_unit(values[i], low[i], high[i])
+                yield NumberCode(column.name, fill[i], unit, low[i] == high[i], False, low[i], high[i])
+
+
+def _gappy_code(name: str, values: FloatArray) -> NumberCode:
+    """The code of a column that has missing values, from those that are there."""
     if len(values) == 0:
         nan = float("nan")
-        return NumberCode(column.name, 0.0, 0.0, True, False, nan, nan)
-    values = np.clip(values, -NUMBER_LIMIT, NUMBER_LIMIT)
+        return NumberCode(name, 0.0, 0.0, True, False, nan, nan)
     low, high = float(values.min()), float(values.max())
     middle = len(values) // 2
     fill = float(np.partition(values, middle)[middle])
-    return NumberCode(column.name, fill, _log_unit(values, low, high), low == high, with_missing, low, high)
+    return NumberCode(name, fill, _log_unit(values, low, high), low == high, True, low, high)
 
 
 def _log_unit(values: FloatArray, low: float, high: float) -> float:
@@ -211,8 +229,8 @@ def _log_unit(values: FloatArray, low: float, high: float) -> float:
     positive = values[values > 0]
     if high <= LOG_SPREAD * float(positive.min()):
         return 0.0
-    unit = float(np.quantile(positive, 0.05))
-    return unit if high > LOG_SPREAD * unit else 0.0
+    unit, middle = np.quantile(positive, [0.05, 0.5])
+    return float(unit) if high > LOG_SPREAD * unit and high > LOG_REACH * middle else 0.0
 
 
 def _category_code(column: Column) -> CategoryCode:

@@ -17,16 +17,15 @@ from immunos_tui.immune.calibration import REFERENCE_ROWS, Calibration, Surprisa
 from immunos_tui.immune.components import ComponentModel, Progress, quiet
 from immunos_tui.immune.fusion import fuse, weights_of
 from immunos_tui.immune.table import FloatArray, IntArray, Table, concat
-from immunos_tui.immune.tabular import TabularModel
+from immunos_tui.immune.tabular import SIEVE, TabularModel
 
 FOLDS = 5
+WIDE, WIDE_FOLDS = 512, 3
+"""From this many columns on a fit is dear, and small data is cut into so many parts only."""
 SPLIT_ROWS = 1500
 """From this many rows one fifth is held out; below it each fifth in turn."""
 KEEP = 0.75
 """The share of rows that the robust preset learns from: the most ordinary ones."""
-SIEVE = "sieve"
-"""The preset that finds them; it looks at random subspaces and single values, which a dirty self spoils least."""
-
 
 Fit = Callable[[Table], ComponentModel]
 Sieve = Callable[[Table], tuple[IntArray, IntArray]]
@@ -114,7 +113,7 @@ def fit_and_hold_out(table: Table, fit: Fit, seed: int, groups: NDArray[np.int64
     if table.rows < 2 * FOLDS or (groups is None and model.exact_loo):
         rows: IntArray = getattr(model, "loo_rows", everything)
         return Fitted(model, everything, rows, model.loo_scores(), "leave-one-out")
-    parts = folds(table.rows, seed, groups)
+    parts = folds(table.rows, seed, groups, WIDE_FOLDS if len(table.columns) >= WIDE else FOLDS)
     again: Fit = partial(model.refit, seed=seed) if hasattr(model, "refit") else fit
     if table.rows >= SPLIT_ROWS:
         rest = np.setdiff1d(everything, parts[0])

@@ -16,8 +16,10 @@ from immunos_tui.immune.dataset import Dataset
 from immunos_tui.immune.detector import LEARN_ROWS, Detector
 from immunos_tui.immune.evaluation import macro_f1
 from immunos_tui.immune.features.classifier import TextClassifier, foreign_odds, take_bags
+from immunos_tui.immune.features.dense import DenseClassifier, blend
 from immunos_tui.immune.features.hashing import Bags
 from immunos_tui.immune.features.labelled import READINGS, ClassifierModel, LabelledReading, kept_antigens, reading_name
+from immunos_tui.immune.features.meaning import VECTORS, has_vectors
 from immunos_tui.immune.features.novelty import text_column
 from immunos_tui.immune.fitting import FOLDS, calibrate, folds
 from immunos_tui.immune.memory import Memory
@@ -42,7 +44,8 @@ QUICK_ROWS = 300
 class Corpus:
     """A labelled dataset of ``n`` texts, read once: hashed features, the class of each row (n,) and the rows that are copies.
 
-    ``own`` is the class that is self. ``copies`` (n,) has equal numbers for texts that are copies of each other.
+    ``own`` is the class that is self. ``copies`` (n,) has equal numbers for texts that are copies of each other; ``vectors`` (n, k)
+    are their dense vectors, where they come with them.
     """
 
     dataset: Dataset
@@ -52,6 +55,7 @@ class Corpus:
     classes: NDArray[np.str_]
     own: str
     copies: IntArray
+    vectors: NDArray[np.float32] | None = None
 
     @classmethod
     def read(cls, dataset: Dataset, pipeline: str) -> Corpus:
@@ -61,7 +65,9 @@ class Corpus:
         name = reading_name(pipeline, texts)
         own = dataset.self_value or "self"
         reading = READINGS[name]
-        return cls(dataset, column, name, reading.bags(texts), _classes(dataset, own), own, _copies(texts, reading))
+        vectors = dataset.table.column(VECTORS).values if has_vectors(dataset.table) else None
+        bags, classes = reading.bags(texts), _classes(dataset, own)
+        return cls(dataset, column, name, bags, classes, own, _copies(texts, reading), vectors)
 
     @property
     def how(self) -> LabelledReading:
@@ -82,10 +88,21 @@ class Corpus:
             passes=how.passes, tokenize=how.tokenize, progress=progress,
         )  # fmt: skip
 
-    def foreign(self, classifier: TextClassifier, rows: IntArray) -> FloatArray:
-        """The log odds of some rows being foreign, (rows, 1)."""
+    def dense(self, rows: IntArray) -> DenseClassifier | None:
+        """The classifier of the vectors of some rows, None where the texts come without."""
+        if self.vectors is None:
+            return None
+        return DenseClassifier.fit(self.vectors[rows], self.classes[rows].tolist())
+
+    def think(self, classifier: TextClassifier, dense: DenseClassifier | None, rows: IntArray) -> FloatArray:
+        """The probability of each class for some rows, (rows, classes)."""
         found = classifier.probabilities_of(take_bags(self.bags, rows))
-        return foreign_odds(found, np.array([name == self.own for name in classifier.classes]))[:, None]
+        return found if dense is None or self.vectors is None else blend(found, dense.probabilities(self.vectors[rows]))
+
+    def foreign(self, classifier: TextClassifier, dense: DenseClassifier | None, rows: IntArray) -> FloatArray:
+        """The log odds of some rows being foreign, (rows, 1)."""
+        own = np.array([name == self.own for name in classifier.classes])
+        return foreign_odds(self.think(classifier, dense, rows), own)[:, None]
 
 
 def fit_labelled(
@@ -116,7 +133,9 @@ def fit_labelled(
     table = corpus.dataset.table
     learned_own = int(corpus.dataset.is_self[fitted.learned].sum())
     texts = table.column(corpus.column).values[antigens].tolist()
-    model = ClassifierModel.of(corpus.column, corpus.reading, corpus.own, fitted.classifier, texts, learned_own)
+    model = ClassifierModel.of(
+        corpus.column, corpus.reading, corpus.own, fitted.classifier, texts, learned_own, fitted.dense
+    )
     vectors = model.vectors(table.take(fitted.reference[chosen]))
     numbers = corpus.dataset.row_numbers if len(corpus.dataset.row_numbers) == table.rows else np.arange(table.rows)
     meta = _about(corpus, rows, learned_own, fitted.method, len(chosen))
@@ -160,7 +179,7 @@ def _guesses(corpus: Corpus, detector: Detector, rows: IntArray) -> NDArray[np.s
     if not isinstance(detector.model, ClassifierModel):
         raise TypeError("only a labelled detector tells classes apart")
     classifier = detector.model.classifier
-    best = classifier.probabilities_of(take_bags(corpus.bags, rows)).argmax(axis=1)
+    best = corpus.think(classifier, detector.model.dense, rows).argmax(axis=1)
     guessed: NDArray[np.str_] = np.array(classifier.classes)[best]
     return guessed
 
@@ -176,6 +195,7 @@ class _Fitted:
     """A classifier, the rows it learned from, and the log odds (q, 1) of self rows ``reference`` (q,) that it did not."""
 
     classifier: TextClassifier
+    dense: DenseClassifier | None
     learned: IntArray
     reference: IntArray
     raw: FloatArray
@@ -193,18 +213,19 @@ def _fit_and_hold_out(
         raise _too_few(corpus.dataset)
     if large or quick:
         rest = np.delete(rows, parts[0])
-        classifier = corpus.classifier(rest, seed, progress)
+        classifier, dense = corpus.classifier(rest, seed, progress), corpus.dense(rest)
         held = rows[parts[0][own[parts[0]]]]
         method = "held-out fifth" if large else "held-out third"
-        return _Fitted(classifier, rest, held, corpus.foreign(classifier, held), method)
+        return _Fitted(classifier, dense, rest, held, corpus.foreign(classifier, dense, held), method)
     reference = [rows[part[own[part]]] for part in parts]
     raw = [
-        corpus.foreign(corpus.classifier(np.delete(rows, part), seed), held)
-        for part, held in zip(parts, reference, strict=True)
+        corpus.foreign(corpus.classifier(rest, seed), corpus.dense(rest), held)
+        for rest, held in zip((np.delete(rows, part) for part in parts), reference, strict=True)
     ]
     method = f"{len(parts)}-fold cross-conformal"
     classifier = corpus.classifier(rows, seed, progress)
-    return _Fitted(classifier, rows, np.concatenate(reference), np.concatenate(raw), method)
+    dense = corpus.dense(rows)
+    return _Fitted(classifier, dense, rows, np.concatenate(reference), np.concatenate(raw), method)
 
 
 def _usable(parts: list[IntArray], own: NDArray[np.bool_]) -> list[IntArray]:
@@ -222,7 +243,7 @@ def _about(corpus: Corpus, rows: IntArray, learned: int, method: str, reference:
         "rows": len(rows),
         "learned_rows": learned,
         "set_aside": 0,
-        "columns": [[corpus.column, corpus.dataset.table.column(corpus.column).kind]],
+        "columns": [[column.name, column.kind] for column in corpus.dataset.table.columns],
         "calibration": method,
         "reference_rows": reference,
         "resolution": 1.0 / (reference + 1),

@@ -12,6 +12,7 @@ _TEXT = "immunos_tui.immune.features.text:TextModel"
 _LOGS = "immunos_tui.immune.features.logs:LogModel"
 _CODE = "immunos_tui.immune.features.code:CodeModel"
 _LABELLED = "immunos_tui.immune.features.labelled:ClassifierModel"
+_MEANING = "immunos_tui.immune.features.meaning:MeaningModel"
 
 PIPELINES: dict[str, str] = {
     "tabular": _TABULAR,
@@ -35,7 +36,7 @@ def model_of(pipeline: str) -> type[ComponentModel]:
 
 def model_of_kind(kind: str) -> type[ComponentModel]:
     """The model class that an artifact names; ArtifactError where this version has none of that kind."""
-    for target in dict.fromkeys((*PIPELINES.values(), _LABELLED)):
+    for target in dict.fromkeys((*PIPELINES.values(), _LABELLED, _MEANING)):
         model = _load(target)
         if model.kind == kind:
             return model

@@ -14,8 +14,12 @@ LEAST_COLUMNS = 200
 """Fewer columns than this are left as they are."""
 LEAST_ROWS = 10
 COMPONENTS = 64
+LEAST_USED = 64
+"""So many columns must vary noticeably."""
+_FAINT = 1000.0
+"""Columns whose deviation is so many times below the 95 % quantile are next to constant: units that a network hardly uses."""
 _HOMOGENEOUS = 10.0
-"""Columns are of one scale where the 95 % quantile of their deviations is below this many times the median."""
+"""The others are of one scale where that quantile is below this many times their median."""
 _FRACTIONAL = 0.9
 """Counts and flags are whole numbers; so great a share of an embedding's values other than 0 is not."""
 
@@ -72,8 +76,10 @@ def suits(matrix: FloatArray) -> bool:
     n, d = matrix.shape
     if d < LEAST_COLUMNS or n < LEAST_ROWS:
         return False
-    middle, high = np.quantile(matrix.std(axis=0), [0.5, 0.95])
-    if not (middle > 0 and np.isfinite(high) and high / middle < _HOMOGENEOUS):
+    deviation = matrix.std(axis=0)
+    high = float(np.quantile(deviation, 0.95))
+    used = deviation[deviation > high / _FAINT]
+    if not (high > 0 and np.isfinite(high) and len(used) >= LEAST_USED and high / np.median(used) < _HOMOGENEOUS):
         return False
     values = matrix[matrix != 0]
     return bool(np.mean(values != np.floor(values)) > _FRACTIONAL)

@@ -1,7 +1,7 @@
 """A table of named columns: the one form in which data reaches the detectors.
 
 A number column is float64 with NaN for a missing value; a category or text column is an object
-array of ``str`` with ``""`` for a missing value. Columns are found by name, never by position.
+array of ``str`` with ``""`` for a missing value; a vector column is (n, k) float32, finite. Columns are found by name, never by position.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from immunos_tui.model.errors import DataError
 
-Kind = Literal["number", "category", "text"]
+Kind = Literal["number", "category", "text", "vector"]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-KINDS: tuple[Kind, ...] = ("number", "category", "text")
+KINDS: tuple[Kind, ...] = ("number", "category", "text", "vector")
+DTYPES: dict[str, type[np.generic]] = {"number": np.float64, "vector": np.float32}
+"""What the values of a kind are stored as; words are objects."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One named column of ``n`` values: float64 for a number, ``str`` objects for the other kinds."""
+    """One named column of ``n`` values: float64 for a number, (n, k) float32 for a vector, ``str`` objects for words."""
 
     name: str
     kind: Kind
@@ -33,10 +35,10 @@ class Column:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise DataError(f"Column {self.name!r} has the unknown kind {self.kind!r}.", f"Use one of {KINDS}.")
-        dtype = np.float64 if self.kind == "number" else np.object_
-        values = np.asarray(self.values, dtype=dtype)
-        if values.ndim != 1:
-            raise DataError(f"Column {self.name!r} has the shape {values.shape}; one dimension is needed.")
+        values = np.asarray(self.values, dtype=DTYPES.get(self.kind, np.object_))
+        if values.ndim != (2 if self.kind == "vector" else 1):
+            wanted = "(rows, numbers)" if self.kind == "vector" else "one dimension"
+            raise DataError(f"Column {self.name!r} has the shape {values.shape}; {wanted} is needed.")
         object.__setattr__(self, "values", values)
 
     def __len__(self) -> int:
@@ -182,6 +184,8 @@ def as_kinds(table: Table, kinds: Sequence[tuple[str, Kind]]) -> Table:
 def _as_kind(column: Column, kind: Kind) -> Column:
     if (column.kind == "number") == (kind == "number"):
         return column
+    if "vector" in (column.kind, kind):
+        raise DataError(f"Column {column.name!r} holds {column.kind} values where {kind} values are expected.")
     values = column.values.tolist()
     if kind == "number":
         return Column(column.name, kind, np.array([_read(value) for value in values], dtype=np.float64))

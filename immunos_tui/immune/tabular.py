@@ -40,9 +40,11 @@ LOO_LEAST = 1000
 """So many other rows suffice to leave the antigens themselves out of the calibration."""
 SUBSPACE_WIDTH = 48
 """The most columns of a random subspace."""
-VIEWS = ("z", "r", "g", "w")
-RESIDUAL_WEIGHT = 2.0
+VIEWS = "zrgw"
+RESIDUAL_WEIGHT = 4.0
 """What the length of the residual weighs where columns were projected."""
+SIEVE = "sieve"
+"""The preset that finds suspect rows; it looks at random subspaces and single values, which a dirty self spoils least."""
 BONUS = 5.0
 """The most nats added to a row's score where a constant column changed or a closed category got a new value."""
 
@@ -63,13 +65,18 @@ class Preset:
 
     def views(self) -> tuple[str, ...]:
         """The views that need a search over all antigens, each once."""
-        return tuple(v for v in "zrgw" if v + "1" in self.components or v + "rat" in self.components)
+        return tuple(v for v in VIEWS if v + "1" in self.components or v + "rat" in self.components)
+
+    def seen(self) -> str:
+        """The views that rows are projected into: z and r tell and explain, also where nothing is searched in them."""
+        return "".join(v for v in VIEWS if v in "zr" or v in self.views())
 
 
 PRESETS: Mapping[str, Preset] = {
-    "immune": Preset({"z1": 2, "g1": 1.5, "wrat": 1, "zrat": 1, "h": 2}),
-    "lite": Preset({"z1": 2, "g1": 1, "zrat": 1, "h": 1}, antigens=(1024, 2048)),
-    "sieve": Preset({"rsub": 1, "zsub": 1, "h": 1}, antigens=(512, 512), subspaces=24, subspace_antigens=64),
+    "immune": Preset({"z1": 2, "r1": 1, "g1": 1, "zrat": 0.5, "rrat": 0.5, "grat": 0.5, "h": 1}),
+    "lite": Preset({"z1": 2, "r1": 1.5, "zrat": 0.5, "rrat": 0.5, "h": 1}, antigens=(1024, 2048)),
+    "dense": Preset({"z1": 0.5, "wrat": 1}),
+    SIEVE: Preset({"rsub": 1, "zsub": 1, "h": 1}, antigens=(512, 512), subspaces=24, subspace_antigens=64),
 }
 
 
@@ -95,7 +102,7 @@ class TabularModel:
     def __init__(self, encoder: Encoder, views: Views, embedding: Embedding | None, preset: str, rows: int) -> None:
         self.encoder, self.views, self.embedding = encoder, views, embedding
         self.preset, self.rows = preset, rows
-        self.plan = PRESETS[preset]
+        self.plan = _plan(preset, embedding is not None)
         self.rows_of_antigens: IntArray = np.zeros(0, dtype=np.int64)
         self.base: dict[str, Float32] = {}
         self.antigens: dict[str, Antigens] = {}
@@ -164,7 +171,8 @@ class TabularModel:
         matrix = embedding(raw) if embedding else raw
         residual = embedding.residual(raw, matrix) if embedding else None
         progress("encode", 1.0, f"{table.rows} rows, {raw.shape[1]} encoded columns")
-        model = cls(encoder, Views.fit(matrix), embedding, preset, len(matrix))
+        plan = _plan(preset, project)
+        model = cls(encoder, Views.fit(matrix, plan.seen()), embedding, preset, len(matrix))
         model.percentiles = quantiles(encoder, table)
         model.twins = Twins.of(raw)
         model._learn(matrix, residual, np.random.default_rng(seed), progress)
@@ -176,10 +184,10 @@ class TabularModel:
         count = self._antigen_count()
         seen = self._choose(matrix, count, rng)
         self.rows_of_antigens = seen[:count].copy()
-        projection = self.views.project(matrix[seen], leave_one_out=True)
+        projection = self.views.project(matrix[seen], True, self.plan.seen())
         own = np.where(np.arange(len(seen)) < count, np.arange(len(seen)), -1)
         found: dict[str, Nearest] = {}
-        for step, view in enumerate(VIEWS):
+        for step, view in enumerate(self.plan.seen()):
             progress("fit", step / 5, f"antigens in view {view}")
             rows: Float32 = getattr(projection, view)
             self.base[view] = rows[:count].copy()
@@ -190,7 +198,7 @@ class TabularModel:
         progress("fit", 0.8, "random subspaces")
         subs = self._draw_subspaces(projection, rng)
         # Rows that are no antigens stand for fresh ones best: an antigen's own tolerance is part of its neighbours'.
-        skip = count if self.preset != "sieve" and len(seen) - count >= LOO_LEAST else 0
+        skip = count if self.preset != SIEVE and len(seen) - count >= LOO_LEAST else 0
         self.loo_rows = seen[skip:]
         self._loo = self._components(projection, found, subs, None if residual is None else residual[seen])[skip:]
         progress("fit", 1.0, f"{count} antigens")
@@ -202,12 +210,12 @@ class TabularModel:
         by their distance to the first half (after k-means++, Arthur and Vassilvitskii 2007), which covers rare self better.
         """
         order = rng.permutation(self.rows)
-        if self.preset == "sieve" or self.rows < count + LOO_ROWS:
+        if self.preset == SIEVE or self.rows < count + LOO_ROWS:
             return order
         apart, pool = order[:LOO_ROWS], order[LOO_ROWS:][:POOL]
         base, rest = pool[: count // 2], pool[count // 2 :]
         if len(pool) > count:
-            z = self.views.project(matrix[pool]).z
+            z = self.views.project(matrix[pool], views="z").z
             gap = Antigens(z[: len(base)], 1).nearest(z[len(base) :]).distance[:, 0].astype(np.float64)
             # The smallest of exponential waiting times with rates ``gap`` is a draw without replacement by ``gap``.
             waiting = rng.exponential(size=len(rest)) / np.maximum(gap, 1e-12)
@@ -287,9 +295,10 @@ class TabularModel:
     def _project(self, table: Table) -> tuple[Encoded, Projection, FloatArray | None]:
         encoded = self.encoder.encode(table)
         if not self.embedding:
-            return encoded, self.views.project(encoded.matrix), None
+            return encoded, self.views.project(encoded.matrix, views=self.plan.seen()), None
         matrix = self.embedding(encoded.matrix)
-        return encoded, self.views.project(matrix), self.embedding.residual(encoded.matrix, matrix)
+        projection = self.views.project(matrix, views=self.plan.seen())
+        return encoded, projection, self.embedding.residual(encoded.matrix, matrix)
 
     def _evidence(self, table: Table) -> Evidence:
         encoded, projection, residual = self._project(table)
@@ -377,7 +386,7 @@ class TabularModel:
         if "embedding/axes" in arrays:
             embedding = Embedding(arrays["embedding/mean"], arrays["embedding/axes"])
         model = cls(Encoder.from_state(meta["encoder"]), views, embedding, meta["preset"], meta["rows"])
-        model.base = {view: arrays[f"base/{view}"] for view in VIEWS}
+        model.base = {view: arrays[f"base/{view}"] for view in model.plan.seen()}
         for view in model.plan.views():
             model.antigens[view] = Antigens(model.base[view], model.plan.groups)
             model.radius[view] = arrays[f"radius/{view}"]
@@ -389,3 +398,8 @@ class TabularModel:
         model.percentiles = arrays["percentiles"]
         model.twins = Twins(arrays["twins/hashes"], arrays["twins/rows"])
         return model
+
+
+def _plan(preset: str, projected: bool) -> Preset:
+    """What a preset computes; for projected embeddings all but the sieve do the same."""
+    return PRESETS["dense" if projected and preset != SIEVE else preset]

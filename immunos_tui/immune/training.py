@@ -75,7 +75,15 @@ def train(
     rows = np.concatenate([held, judged])
     evaluation, drift = _judge([(trial, rows)], dataset, seed, tell)
     kept = _fit(dataset, own, threats, preset, seed, pipeline, split, tell)
-    return TrainingResult(kept, evaluation, _metrics(dataset, evaluation, drift, split, _unsieved(kept, preset)))
+    metrics = _metrics(dataset, evaluation, drift, split, _unsieved(kept, preset))
+    return TrainingResult(_named(kept, dataset), evaluation, metrics)
+
+
+def _named(kept: Detector, dataset: Dataset) -> Detector:
+    """The detector, which knows by what model the vectors of its texts were made."""
+    if dataset.embedding:
+        kept.meta["embedding"] = dict(dataset.embedding)
+    return kept
 
 
 def _train_labelled(dataset: Dataset, preset: str, seed: int, pipeline: str, tell: Progress) -> TrainingResult:
@@ -93,7 +101,7 @@ def _train_labelled(dataset: Dataset, preset: str, seed: int, pipeline: str, tel
     evaluation, drift = _judge(trials, dataset, seed, tell)
     kept = fit_labelled(corpus, np.arange(dataset.rows), progress=tell, **options)
     metrics = _metrics(dataset, evaluation, drift, splits[0], _unsieved(kept, preset))
-    return TrainingResult(kept, evaluation, metrics | class_metrics(corpus, trials))
+    return TrainingResult(_named(kept, dataset), evaluation, metrics | class_metrics(corpus, trials))
 
 
 def _metrics(
@@ -106,6 +114,7 @@ def _metrics(
         "labelled_other_rows": int((~dataset.is_self).sum()),
         "drift": drift,
         "dataset_sha256": dataset.sha256,
+        **({"embedding": dict(dataset.embedding)} if dataset.embedding else {}),
         "problems": [*dataset.problems, *problems],
     }
 

@@ -35,7 +35,10 @@ _GRIDS = ("rank", "surprisal", "surprisal_loo", "typical")
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Rows as every view sees them: z, r, g, w (n, k) float32 and ``surprisal`` (n, k) in nats."""
+    """Rows as the views see them: z, r, g, w (n, k) float32 and ``surprisal`` (n, k) in nats.
+
+    g and w cost the most, and are (n, 0) where they were not asked for.
+    """
 
     z: Float32
     r: Float32
@@ -61,8 +64,8 @@ class Views:
         return ("centre", "scale", "mean", "deviation", "low", "high", "start", "rate", "bins", *_GRIDS, "whiten")
 
     @classmethod
-    def fit(cls, matrix: FloatArray) -> Views:
-        """Learn the views from the rows of a finite (n, k) matrix, n >= 1."""
+    def fit(cls, matrix: FloatArray, views: str = "zrgw") -> Views:
+        """Learn the views from the rows of a finite (n, k) matrix, n >= 1; of ``views`` only w is dear to learn."""
         rows = matrix[spread(len(matrix), FIT_ROWS)]
         centre, scale = _robust(rows)
         c = _compress((rows - centre) / scale)
@@ -83,11 +86,11 @@ class Views:
             "start": start,
             "rate": rate,
             **grids,
-            "whiten": _whitening(((c - mean) / deviation).astype(np.float32)),
+            "whiten": _whitening(((c - mean) / deviation).astype(np.float32) if "w" in views else c[:, :0]),
         }
         return cls(arrays)
 
-    def project(self, matrix: FloatArray, leave_one_out: bool = False) -> Projection:
+    def project(self, matrix: FloatArray, leave_one_out: bool = False, views: str = "zrgw") -> Projection:
         """The views of the rows of a finite (n, k) matrix; a row's values do not depend on the other rows.
 
         ``leave_one_out`` takes a row's own count out of the histograms, for rows that they were learned from.
@@ -101,12 +104,15 @@ class Views:
         index = np.minimum(cell.astype(np.int32), CELLS - 1)
         cell -= index
         index += self._offset
-        g = self._step.take(index)
-        g *= cell
-        g += self._rank.take(index)
+        g = np.zeros((len(c), 0), dtype=np.float32)
+        if "g" in views:
+            g = self._step.take(index)
+            g *= cell
+            g += self._rank.take(index)
         surprisal = (self._surprisal_loo if leave_one_out else self._surprisal).take(index)
         self._beyond(c, g, surprisal)
-        return Projection(z, r, g, _product(z, a["whiten"]), surprisal)
+        w = _product(z, a["whiten"]) if "w" in views else g[:, :0]
+        return Projection(z, r, g, w, surprisal)
 
     def _beyond(self, c: Float32, g: Float32, surprisal: Float32) -> None:
         """Where a value lies outside self's range, let rank and surprisal go on growing, in place."""
@@ -119,7 +125,8 @@ class Views:
         over = value - a["high"][column]
         under = a["low"][column] - value
         excess = np.maximum(over, under)
-        g.ravel()[outside] += np.copysign(np.log1p(excess / a["deviation"][column]), over)
+        if g.shape[1]:
+            g.ravel()[outside] += np.copysign(np.log1p(excess / a["deviation"][column]), over)
         unseen = a["bins"][1, column] + np.log1p(excess * a["bins"][0, column])
         surprisal.ravel()[outside] = unseen
 
@@ -162,15 +169,31 @@ def _product(rows: Float32, weights: Float32) -> Float32:
 
 
 def _whitening(z: Float32) -> Float32:
-    if z.shape[1] == 0:
+    """The (k, k) matrix under which self has the covariance 1, but for a ridge that keeps faint directions from counting much."""
+    n, k = z.shape
+    if k == 0:
         return np.zeros((0, 0), dtype=np.float32)
-    covariance = np.atleast_2d(z.T.astype(np.float64) @ z.astype(np.float64)) / max(len(z) - 1, 1)
-    values, vectors = np.linalg.eigh(covariance)
+    rows = z.astype(np.float64) / np.sqrt(max(n - 1, 1))
+    if n < k:
+        return _whitening_by_rows(rows)
+    values, vectors = np.linalg.eigh(np.atleast_2d(rows.T @ rows))
     values = np.maximum(values, 0)
     ridge = SHRINK * float(values.mean()) or 1.0
     # A deterministic sign, so that equal data gives equal bytes whatever the eigensolver's mood.
     signs = np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(len(values))])
     return np.ascontiguousarray(vectors * signs * (values + ridge) ** -0.5, dtype=np.float32)
+
+
+def _whitening_by_rows(rows: FloatArray) -> Float32:
+    """The same distances from fewer rows than columns: the eigenvectors of (n, n) products span all that varies."""
+    values, vectors = np.linalg.eigh(rows @ rows.T)
+    ridge = SHRINK * float(np.maximum(values, 0).sum()) / rows.shape[1] or 1.0
+    live = values > 1e-9 * max(float(values[-1]), 1e-300)
+    axes = rows.T @ (vectors[:, live] / np.sqrt(values[live]))
+    beside = ridge**-0.5
+    whiten = (axes * ((values[live] + ridge) ** -0.5 - beside)) @ axes.T
+    whiten[np.diag_indices_from(whiten)] += beside
+    return np.ascontiguousarray(whiten, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,14 @@ def guard(offline: bool, allow: Iterable[str] = ()) -> None:
         sys.addaudithook(_hook)
 
 
+def refusal(error: BaseException) -> EgressRefused | None:
+    """The refusal that a library's own error was raised for, if it was one."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, EgressRefused):
+        cause = cause.__cause__ or cause.__context__
+    return cause
+
+
 def refused() -> int:
     """How many attempts have been refused since the start."""
     return int(_state["refused"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from immunos_tui.llm.egress import EgressRefused
+from immunos_tui.llm.egress import EgressRefused, refusal
 from immunos_tui.model.posture import Backend
 from immunos_tui.model.text import clean
 
@@ -35,10 +35,10 @@ class OllamaProbe:
             answer = self._client.get("/api/version")
             answer.raise_for_status()
             return Backend(self._url, "up", clean(answer.json()["version"], 40))
-        except EgressRefused as error:
-            return Backend(self._url, "down", reason=str(error))
-        except httpx.ConnectError:
-            return Backend(self._url, "down", reason="nothing listens there; is `ollama serve` running?")
+        except (EgressRefused, httpx.ConnectError) as error:
+            refused = refusal(error)
+            reason = str(refused) if refused else "nothing listens there; is `ollama serve` running?"
+            return Backend(self._url, "down", reason=reason)
         except httpx.TimeoutException:
             return Backend(self._url, "down", reason=f"no answer within {TIMEOUT:g} s")
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:

@@ -78,10 +78,9 @@ class Findings:
 
     def _text(self, batch: Batch, row: int) -> str:
         """The line itself: the text column where the detector has one, else the raw row."""
-        column = batch.table.columns[0]
-        return (
-            str(column.values[row]) if len(batch.table.columns) == 1 and column.kind != "number" else batch.samples[row]
-        )
+        words = [column for column in batch.table.columns if column.kind != "vector"]
+        alone = len(words) == 1 and words[0].kind != "number"
+        return str(words[0].values[row]) if alone else batch.samples[row]
 
     def _detection(
         self, batch: Batch, judged: Judgement, row: int, fingerprint: str, why: Explanation | None

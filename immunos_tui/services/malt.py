@@ -7,8 +7,8 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -29,6 +29,7 @@ from immunos_tui.services.findings import Findings
 from immunos_tui.services.folding import Folding
 from immunos_tui.services.foundry import FOLDER_PIPELINES, Foundry, caveat
 from immunos_tui.services.innate import InnateScan, load_checked
+from immunos_tui.services.meaning import SCAN_ROWS, Meaning
 from immunos_tui.services.thymus import check_source
 from immunos_tui.store import Store, detections
 
@@ -173,10 +174,19 @@ class Malt:
         counts: Counter[str] = Counter(dict.fromkeys(Judgement.RESULTS, 0))
         strict = agent.pipeline not in TEXT_PIPELINES
         began = time.monotonic()
-        with stream(
-            source, columns=detector.kinds, batch_rows=BATCH_ROWS, pipeline=agent.pipeline, strict=strict
-        ) as batches:
-            for batch in batches:
+        meaning = Meaning.as_trained(self._settings, detector.meta.get("embedding"))
+        with (
+            stream(
+                source,
+                columns=[(name, kind) for name, kind in detector.kinds if kind != "vector"],
+                batch_rows=SCAN_ROWS if meaning else BATCH_ROWS,
+                pipeline=agent.pipeline,
+                strict=strict,
+            ) as batches,
+            closing(meaning) if meaning else nullcontext(),
+        ):
+            for raw in batches:
+                batch = replace(raw, table=meaning.of_table(raw.table)) if meaning else raw
                 judged = detector.judge(batch.table, watch)
                 yield batch, judged
                 counts.update(judged.counts())
@@ -224,6 +234,10 @@ class Malt:
         dataset = read_dataset(
             source, label=label, self_value=self_value, drop=drop, pipeline=agent.pipeline, progress=tell
         )
+        meaning = Meaning.as_trained(self._settings, detector.meta.get("embedding"))
+        if meaning:
+            with closing(meaning):
+                dataset = meaning.of_dataset(dataset, tell)
         found, drift = measure(detector, dataset, seed=version.seed, progress=tell)
         return Measured(found, drift, agent_name, version.number, caveat(agent.template))
 

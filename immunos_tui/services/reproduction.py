@@ -17,7 +17,7 @@ def main(job_id: int) -> int:
     paths = find_paths()
     house = open_house(paths, load_settings(paths).settings, "job")
     try:
-        body = reproduce(house.foundry, house.thymus.get(job_id))
+        body = reproduce(house.foundry, house.thymus.get(job_id), house.settings)
     except ImmunosError as error:
         body = {"error": error.message, "hint": error.hint}
     json.dump(body, sys.stdout)

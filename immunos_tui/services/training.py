@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from immunos_tui import __version__
+from immunos_tui.config import Settings
 from immunos_tui.immune.artifact import read_manifest
 from immunos_tui.immune.dataset import Dataset, read_dataset
 from immunos_tui.immune.training import TrainingResult, train
@@ -17,15 +18,21 @@ from immunos_tui.model.errors import DataError, NotFoundError
 from immunos_tui.model.job import Job
 from immunos_tui.paths import private_dir
 from immunos_tui.services.foundry import Foundry, caveat
+from immunos_tui.services.meaning import Meaning
 
 
 def train_agent(
-    foundry: Foundry, job: Job, progress: Callable[[str, float, str], None], rows: Callable[[int], None]
+    foundry: Foundry,
+    job: Job,
+    settings: Settings,
+    progress: Callable[[str, float, str], None],
+    rows: Callable[[int], None],
 ) -> dict[str, Any]:
     """Carry out a training job and return its result: the version that was made and its metrics.
 
     Raises:
         DataError, UsageError: the dataset cannot be learned from.
+        UnreachableError, NotFoundError: the embedding model that the settings name cannot be had.
     """
     spec, agent = job.spec, foundry.get(job.agent)
     dataset = read_dataset(
@@ -36,6 +43,7 @@ def train_agent(
         pipeline=agent.pipeline,
         progress=progress,
     )
+    dataset = _with_meaning(dataset, Meaning.for_training(settings, agent.pipeline), progress)
     rows(dataset.rows)
     trained = _train(spec, agent, dataset, progress)
     progress("save", 0.0, "")
@@ -87,11 +95,22 @@ def _train(
     )
 
 
-def reproduce(foundry: Foundry, job: Job) -> dict[str, Any]:
+def _with_meaning(dataset: Dataset, meaning: Meaning | None, progress: Callable[[str, float, str], None]) -> Dataset:
+    """The dataset with vectors of its texts, where there is a model to ask."""
+    if meaning is None:
+        return dataset
+    try:
+        return meaning.of_dataset(dataset, progress)
+    finally:
+        meaning.close()
+
+
+def reproduce(foundry: Foundry, job: Job, settings: Settings) -> dict[str, Any]:
     """Carry out a training again without keeping it, and compare the artifact's sha256 with the recorded one.
 
     Raises:
         DataError: the dataset is not the one that the job read.
+        UnreachableError, ConflictError: the embedding model that it used cannot be had, or is another by now.
         NotFoundError: the version that the job made is gone.
     """
     spec, agent = job.spec, foundry.get(job.agent)
@@ -105,6 +124,8 @@ def reproduce(foundry: Foundry, job: Job) -> dict[str, Any]:
         raise DataError(
             f"{job.path} is not the dataset that job {job.id} read: its sha256 differs.", "Bring the old file back."
         )
+    trained = read_manifest(foundry.artifact_path(version))["detector"].get("embedding")
+    dataset = _with_meaning(dataset, Meaning.as_trained(settings, trained), lambda *_: None)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "again"
         _train(spec, agent, dataset, None).detector.save(path)

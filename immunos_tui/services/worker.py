@@ -37,6 +37,9 @@ WEIGHTS = {
 }
 """The share of the whole that each stage takes, in the order in which they come."""
 
+EMBED_WEIGHT = 0.5
+"""The share of what follows that asking a model for vectors takes, where a job does; no other stage is known to need it."""
+
 REPORT_SECONDS = 0.25
 """The shortest time between two writes of progress."""
 
@@ -53,7 +56,7 @@ class Reporter:
     def __init__(self, house: House, job: Job) -> None:
         self._house = house
         self._job = job
-        self._weights = WEIGHTS.get(job.kind, {})
+        self._weights = dict(WEIGHTS.get(job.kind, {}))
         self._stage = ""
         self._written = 0.0
         self._began = time.monotonic()
@@ -85,7 +88,15 @@ class Reporter:
         with suppress(ImmunosError), self._house.store.write() as tx:
             jobs.progress(tx.db, self._job.id, {**fields, "progress_at": tx.at})
 
+    def _make_room(self) -> None:
+        """Put the stage ``embed`` after ``read``: it takes its share from the stages that are still to come."""
+        read = self._weights.get("read", 0.0)
+        later = {name: weight * (1 - EMBED_WEIGHT) for name, weight in self._weights.items() if name != "read"}
+        self._weights = {"read": read, "embed": (1 - read) * EMBED_WEIGHT, **later}
+
     def _overall(self, stage: str, fraction: float) -> float:
+        if stage == "embed" and stage not in self._weights:
+            self._make_room()
         before = 0.0
         for name, weight in self._weights.items():
             if name == stage:
@@ -160,7 +171,7 @@ def _run(house: House, job: Job, work: Callable[[House, Job, Reporter], dict[str
 def _train(house: House, job: Job, report: Reporter) -> dict[str, Any]:
     from immunos_tui.services.training import train_agent  # noqa: PLC0415 - imports numpy
 
-    return train_agent(house.foundry, job, report, report.rows)
+    return train_agent(house.foundry, job, house.settings, report, report.rows)
 
 
 def _scan(house: House, job: Job, report: Reporter) -> dict[str, Any]:

@@ -17,8 +17,10 @@ from immunos_tui.immune.components import ABOVE, Arrays, Direction, Evidence, Me
 from immunos_tui.immune.features import hashing
 from immunos_tui.immune.features.classifier import BITS, PASSES, TextClassifier, foreign_odds, looking_words, read_bags
 from immunos_tui.immune.features.code import CODE_PASSES, code_words
+from immunos_tui.immune.features.dense import DenseClassifier, blend
 from immunos_tui.immune.features.hashing import Bags, Tokenizer, words_of
 from immunos_tui.immune.features.logs import are_sequences, template
+from immunos_tui.immune.features.meaning import VECTORS, vectors_of
 from immunos_tui.immune.features.neighbours import TextAntigens
 from immunos_tui.immune.features.novelty import SKETCH, sketch
 from immunos_tui.immune.features.text import as_it_is
@@ -66,26 +68,43 @@ def reading_name(pipeline: str, texts: Sequence[str]) -> str:
 
 
 class ClassifierModel:
-    """A text classifier as a model of what is foreign. ``own`` is the class that is self; immutable once made."""
+    """A text classifier as a model of what is foreign. ``own`` is the class that is self; immutable once made.
+
+    ``dense`` is the classifier of the texts' dense vectors, where they come with them; the two think together.
+    """
 
     kind: ClassVar[str] = "classifier"
 
     def __init__(
-        self, column: str, reading: str, own: str, classifier: TextClassifier, antigens: TextAntigens, rows: int
+        self,
+        column: str,
+        reading: str,
+        own: str,
+        classifier: TextClassifier,
+        antigens: TextAntigens,
+        rows: int,
+        dense: DenseClassifier | None = None,
     ) -> None:
         self.column, self.own, self.rows = column, own, rows
-        self.classifier = classifier
+        self.classifier, self.dense = classifier, dense
         self._reading_name, self._reading = reading, READINGS[reading]
         self._own = np.array([name == own for name in classifier.classes])
         self._antigens = antigens
 
     @classmethod
     def of(
-        cls, column: str, reading: str, own: str, classifier: TextClassifier, antigens: Sequence[str], rows: int
+        cls,
+        column: str,
+        reading: str,
+        own: str,
+        classifier: TextClassifier,
+        antigens: Sequence[str],
+        rows: int,
+        dense: DenseClassifier | None = None,
     ) -> Self:
         """The model of a trained classifier that learned from ``rows`` self rows; ``antigens`` are some of their texts."""
         masked = [READINGS[reading].mask(text) for text in antigens]
-        return cls(column, reading, own, classifier, TextAntigens.of(*classifier.word_weights(masked)), rows)
+        return cls(column, reading, own, classifier, TextAntigens.of(*classifier.word_weights(masked)), rows, dense)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -101,7 +120,7 @@ class ClassifierModel:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return (self.column,)
+        return (self.column, VECTORS) if self.dense else (self.column,)
 
     @property
     def exact_loo(self) -> bool:
@@ -123,7 +142,8 @@ class ClassifierModel:
         masked = [self._reading.mask(text) for text in table.column(self.column).values]
         place: dict[str, int] = {}
         which = np.array([place.setdefault(text, len(place)) for text in masked], dtype=np.int64)
-        return self.classifier.probabilities(list(place))[which]
+        found = self.classifier.probabilities(list(place))[which]
+        return blend(found, self.dense.probabilities(vectors_of(table, self.dense.width))) if self.dense else found
 
     def evidence(self, table: Table) -> Evidence:
         found = self.probabilities(table)
@@ -188,6 +208,8 @@ class ClassifierModel:
     def state(self) -> tuple[Arrays, Meta]:
         arrays, about = self.classifier.state()
         arrays = dict(arrays) | {f"near/{name}": array for name, array in self._antigens.state().items()}
+        if self.dense:
+            arrays |= {f"dense/{name}": array for name, array in self.dense.state().items()}
         meta: Meta = {
             "column": self.column,
             "reading": self._reading_name,
@@ -200,12 +222,16 @@ class ClassifierModel:
 
     @classmethod
     def from_state(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Self:
-        near = {name.removeprefix("near/"): array for name, array in arrays.items() if name.startswith("near/")}
+        near, dense = (
+            {name.removeprefix(part): array for name, array in arrays.items() if name.startswith(part)}
+            for part in ("near/", "dense/")
+        )
         try:
             reading = READINGS[meta["reading"]]
             classifier = TextClassifier.from_state(arrays, meta["classifier"], reading.tokenize)
             antigens = TextAntigens.from_state(near, int(meta["antigens"]))
-            return cls(meta["column"], meta["reading"], meta["own"], classifier, antigens, int(meta["rows"]))
+            vectors = DenseClassifier.from_state(classifier.classes, dense) if dense else None
+            return cls(meta["column"], meta["reading"], meta["own"], classifier, antigens, int(meta["rows"]), vectors)
         except (KeyError, ValueError, IndexError) as error:
             raise ArtifactError(f"The labelled model lacks a part: {error}.", "Train the agent again.") from error
 

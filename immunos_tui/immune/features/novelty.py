@@ -207,7 +207,7 @@ class NoveltyModel:
 
 def text_column(table: Table) -> str:
     """The column of text of a table: the first that is no number. Raises DataError where there is none."""
-    words = [column for column in table.columns if column.kind != "number"]
+    words = [column for column in table.columns if column.kind in ("text", "category")]
     if not words:
         raise DataError("There is no column of text to learn from.", "Name a text column, or use the tabular pipeline.")
     return next((column.name for column in words if column.kind == "text"), words[0].name)
