@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -68,6 +69,13 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
             return real(self, address)
 
         monkeypatch.setattr(socket.socket, name, guarded)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts() -> None:
+    """A suite that runs in a shell's background finds SIGINT ignored, and so would every program that it starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -168,7 +168,9 @@ def promote(setup: Setup, /, name: str, version: int | None, as_json: bool) -> N
 @click.argument("name")
 @click.argument("path")
 @click.option("--label", required=True, metavar="COL", help="The column that says what a row is.")
-@click.option("--self", "self_value", required=True, metavar="VALUE", help="The value of it that means normal.")
+@click.option(
+    "--self", "self_value", required=True, metavar="VALUE[,...]", help="The value, or values, of it that mean normal."
+)
 @click.option("--drop", multiple=True, metavar="COL,...", help="Columns to leave out.")
 @json_option
 @pass_setup

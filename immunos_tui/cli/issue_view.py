@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from immunos_tui.cli.output import Column, age, facts, moment, one_line, out, plural, table
+from immunos_tui.model.explanation import percentile_text
 from immunos_tui.model.issue import STATUS_LETTER, Issue
 from immunos_tui.model.text import clean, clean_block
 
@@ -116,14 +117,32 @@ def _evidence(item: Evidence) -> list[str]:
     lines = [head]
     lines += [f"  {clean(why['sentence'])}"] if why.get("sentence") else []
     lines += [f"  {_reason(reason)}" for reason in why.get("reasons", ()) if isinstance(reason, Mapping)]
+    lines += [f"  {line}" for line in _besides(item)]
     lines += [f"  sample: {clean(item.sample, 400)}"] if item.sample else []
     return lines
 
 
+def _besides(item: Evidence) -> Iterator[str]:
+    """What the explanation says beside its reasons: margin, nearest self row, memory, rule and notes."""
+    why = item.explanation
+    margin, row = why.get("margin"), why.get("nearest_row", -1)
+    if isinstance(margin, (int, float)) and margin >= 1:
+        yield f"margin: {margin:.2g} times outside the tolerance of the nearest self row"
+    if isinstance(row, int) and row >= 0:
+        says = f": {clean(why['nearest_text'], 240)}" if why.get("nearest_text") else ""
+        yield f"nearest self: row {row + 1} of {clean(item.dataset)}{says}"
+    if why.get("memory"):
+        yield f"memory: {clean(why['memory'], 200)}"
+    if why.get("rule"):
+        yield f"rule: {clean(why['rule'], 60)} of {clean(why['pack'], 60)}"
+    yield from (f"note: {clean(note, 240)}" for note in why.get("notes", ()))
+
+
 def _reason(reason: Mapping[str, Any]) -> str:
     share = f"{100 * float(reason.get('share', 0)):3.0f} %"
+    place = f", {percentile_text(float(reason['percentile']))} of self" if "percentile" in reason else ""
     self_range = f" (self: {clean(reason['self_range'])})" if reason.get("self_range") else ""
-    return f"{share}  {clean(reason.get('name', ''))} = {clean(reason.get('value', ''))}, {reason.get('direction', '')}{self_range}"
+    return f"{share}  {clean(reason.get('name', ''))} = {clean(reason.get('value', ''))}, {reason.get('direction', '')}{place}{self_range}"
 
 
 def _comment(item: Any) -> list[str]:

@@ -28,7 +28,7 @@ def command() -> None:
 @click.option("--agent", required=True, metavar="NAME")
 @click.option("--dataset", required=True, metavar="PATH")
 @click.option("--label", metavar="COL", help="The column that says what a row is.")
-@click.option("--self", "self_value", metavar="VALUE", help="The value of it that means normal.")
+@click.option("--self", "self_value", metavar="VALUE[,...]", help="The value, or values, of it that mean normal.")
 @click.option("--drop", multiple=True, metavar="COL,...", help="Columns to leave out.")
 @click.option(
     "--clean",

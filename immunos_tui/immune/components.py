@@ -68,7 +68,8 @@ class ComponentModel(Protocol):
     exchangeable with the scores of fresh self rows; where not, the detector refits on parts of self to calibrate.
 
     Optional: ``weights`` (c,) of the components; ``loo_rows``, the rows that ``loo_scores`` covers where not all; ``refit(table,
-    seed=)`` for a model that looks at the data as a whole before it decides how to learn. Two arrays of an evidence's detail
+    seed=)`` for a model that looks at the data as a whole before it decides how to learn; ``near_rows``, the fitted rows that its
+    reasons may name as the nearest. Two arrays of an evidence's detail
     are read by the detector itself: ``bonus`` (n,), nats on top of the score, and ``vectors``, equal to ``vectors(table)``.
     """
 

@@ -86,7 +86,8 @@ def read_dataset(
 ) -> Dataset:
     """Reads CSV, TSV, JSON lines (each also gzipped), NPZ, text lines, or a folder of source files (pipeline ``code``).
 
-    ``label`` names the column that tells self (``self_value``) from the rest; without it every row is self. An NPZ file
+    ``label`` names the column that tells self (``self_value``, or several values with commas between) from the rest; without it every
+    row is self. An NPZ file
     with ``y`` takes it as the label and 0 as self. Values are read as text first: "None", "NA" and "True" stay text
     in a text column and are missing only in a column of numbers; a date becomes seconds since 1970.
 
@@ -284,18 +285,33 @@ def _self_rows(
     if self_value is None:
         hint = f"Say which of its values is self: {_listed(counts)}."
         raise UsageError(f"The label column {clean(label, 80)!r} needs a self value.", hint)
-    is_self = labels == self_value
-    if not is_self.any():
-        is_self = _same_number(labels, self_value)
-    if not is_self.any():
+    is_self, missing = _own_rows(labels, self_value)
+    if missing is not None:
         known = sorted(counts, key=lambda value: -counts[value])
-        where = f"No row of {place(path)} has {clean(self_value, 80)!r} in the column {clean(label, 80)!r}."
-        raise UsageError(where, f"{nearest(self_value, known)} Its values are {_listed(counts)}.")
+        where = f"No row of {place(path)} has {clean(missing, 80)!r} in the column {clean(label, 80)!r}."
+        raise UsageError(where, f"{nearest(missing, known)} Its values are {_listed(counts)}.")
     kept = labels != ""
     problems.add("unlabelled", f"Rows without a value in {clean(label, 80)!r} were left out.", int((~kept).sum()))
     if is_self[kept].all():
         problems.add("all self", f"Every row is {clean(self_value, 80)!r}: without other rows no accuracy can be told.")
     return is_self.astype(bool), kept.astype(bool)
+
+
+def _own_rows(labels: NDArray[Any], self_value: str) -> tuple[NDArray[np.bool_], str | None]:
+    """Rows that have the self value, or else one of several with commas between; and the first of them that no row has."""
+    own = _rows_with(labels, self_value)
+    if own.any():
+        return own, None
+    parts = [part.strip() for part in self_value.split(",") if part.strip()] or [self_value]
+    found = [_rows_with(labels, part) for part in parts]
+    missing = next((part for part, rows in zip(parts, found, strict=True) if not rows.any()), None)
+    return np.logical_or.reduce(found), missing
+
+
+def _rows_with(labels: NDArray[Any], value: str) -> NDArray[np.bool_]:
+    """Rows that have a value in the label column, or the same number in other words."""
+    found = np.asarray(labels == value)
+    return found if found.any() else _same_number(labels, value)
 
 
 def _same_number(labels: NDArray[Any], self_value: str) -> NDArray[np.bool_]:

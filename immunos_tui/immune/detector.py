@@ -28,6 +28,7 @@ from immunos_tui.immune.fitting import Fit, Learned, learn, purge, purge_by_halv
 from immunos_tui.immune.fusion import fuse, weights_of
 from immunos_tui.immune.judgement import ALPHA_HIGH, ALPHA_LOW, Judgement, confidences, verdicts
 from immunos_tui.immune.memory import THREAT, TOLERATED, Match, Memory
+from immunos_tui.immune.nearest import SelfRows, near_rows
 from immunos_tui.immune.pipelines import model_of, model_of_kind
 from immunos_tui.immune.table import FloatArray, IntArray, Kind, Table, as_kinds, as_table
 from immunos_tui.immune.views import spread
@@ -72,8 +73,10 @@ class Detector:
         rows: IntArray,
         memory: Memory,
         meta: Mapping[str, Any],
+        near: SelfRows | None = None,
     ) -> None:
         self.model = model
+        self._near = near or SelfRows.empty()
         self.memory = memory
         self.meta: dict[str, Any] = dict(meta)
         self._curves = calibration.curves
@@ -128,7 +131,9 @@ class Detector:
             rows = np.asarray(row_numbers, dtype=np.int64)[rows]
         meta = {"preset": preset, "seed": int(seed), "pipeline": pipeline, **_about(learned, table)}
         memory = Memory.empty(learned.vectors.shape[1])
-        return cls(learned.model, learned.calibration, (learned.score, learned.vectors), rows, memory, meta)
+        places = near_rows(learned.model)
+        near = SelfRows.of(used.take(learned.rows[places]), places)
+        return cls(learned.model, learned.calibration, (learned.score, learned.vectors), rows, memory, meta, near)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -227,9 +232,18 @@ class Detector:
                 told = self._told(scored.match, i)
                 nearest = int(self._rows[why.nearest_row]) if why.nearest_row >= 0 else -1
                 margin = float(why.margin or 0.0)
-                text = sentence(why.reasons, margin, told)
                 out.append(
-                    Explanation(text, why.reasons, margin, nearest, why.nearest_distance, tuple(fired), told, why.notes)
+                    Explanation(
+                        sentence=sentence(why.reasons, margin, told),
+                        reasons=why.reasons,
+                        margin=margin,
+                        nearest_row=nearest,
+                        nearest_distance=why.nearest_distance,
+                        components=tuple(fired),
+                        memory=told,
+                        notes=why.notes,
+                        nearest_text=self._near.told(why.nearest_row, [reason.name for reason in why.reasons]),
+                    )
                 )
         return out
 
@@ -263,7 +277,7 @@ class Detector:
             points, names = self._points(tolerate, tolerate_names, "tolerated sample")
             memory = memory.learn_tolerated(points, names, space.unit, space.distance(points))
         calibration = Calibration(self._curves, self._reference[0])
-        return Detector(self.model, calibration, self._reference, self._rows, memory, self.meta)
+        return Detector(self.model, calibration, self._reference, self._rows, memory, self.meta, self._near)
 
     def _points(
         self, data: Data, names: Sequence[str] | None, word: str
@@ -321,7 +335,15 @@ class Detector:
         cells, names = self.memory.state()
         stored |= {f"memory/{name}": array for name, array in cells.items()}
         stored |= {"reference/score": self._reference[0], "reference/vectors": self._reference[1], "rows": self._rows}
-        meta = {"kind": self.model.kind, "model": model_meta, "memory": names, "detector": self.meta}
+        near, near_names = self._near.state()
+        stored |= {f"near/{name}": array for name, array in near.items()}
+        meta = {
+            "kind": self.model.kind,
+            "model": model_meta,
+            "memory": names,
+            "detector": self.meta,
+            "near": near_names,
+        }
         return write_artifact(path, stored, meta, {"detector": self.meta, **(about or {})})
 
     @classmethod
@@ -333,7 +355,8 @@ class Detector:
             calibration = Calibration.from_state(_under(arrays, "calibration/"))
             reference = (arrays["reference/score"], arrays["reference/vectors"])
             memory = Memory.from_state(_under(arrays, "memory/"), meta["memory"])
-            return cls(model, calibration, reference, arrays["rows"], memory, meta["detector"])
+            near = SelfRows.from_state(_under(arrays, "near/"), meta["near"])
+            return cls(model, calibration, reference, arrays["rows"], memory, meta["detector"], near)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ArtifactError(f"The artifact {path} lacks a part: {error}.", "Train the agent again.") from error
 

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from immunos_tui.immune.calibration import REFERENCE_ROWS, Calibration, Surprisal
 from immunos_tui.immune.components import ComponentModel, Progress, quiet
 from immunos_tui.immune.fusion import fuse, weights_of
+from immunos_tui.immune.presets import SIEVE
 from immunos_tui.immune.table import FloatArray, IntArray, Table, concat
-from immunos_tui.immune.tabular import SIEVE, TabularModel
+from immunos_tui.immune.tabular import TabularModel
 
 FOLDS = 5
 WIDE, WIDE_FOLDS = 512, 3

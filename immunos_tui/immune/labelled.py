@@ -23,6 +23,7 @@ from immunos_tui.immune.features.meaning import VECTORS, has_vectors
 from immunos_tui.immune.features.novelty import text_column
 from immunos_tui.immune.fitting import FOLDS, calibrate, folds
 from immunos_tui.immune.memory import Memory
+from immunos_tui.immune.nearest import SelfRows
 from immunos_tui.immune.splits import Split, splits_labelled
 from immunos_tui.immune.table import FloatArray, IntArray
 from immunos_tui.immune.views import spread
@@ -142,7 +143,8 @@ def fit_labelled(
     meta |= {"preset": preset, "seed": int(seed), "pipeline": pipeline}
     progress("calibrate", 1.0, f"{len(chosen)} reference rows")
     memory = Memory.empty(vectors.shape[1])
-    return Detector(model, calibration, (score[chosen], vectors), numbers[antigens], memory, meta)
+    near = SelfRows.of(table.take(antigens), np.arange(len(antigens)))
+    return Detector(model, calibration, (score[chosen], vectors), numbers[antigens], memory, meta, near)
 
 
 def need_both(dataset: Dataset, is_self: NDArray[np.bool_]) -> None:

@@ -8,7 +8,6 @@ method", 1998); ``h`` sums the surprisal of each value on its own (Goldstein and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,6 +17,7 @@ from immunos_tui.immune.antigens import Antigens, Nearest, winners
 from immunos_tui.immune.attribution import MEDIAN, Describer, by_feature, quantiles, row_values, shares_of, sides
 from immunos_tui.immune.components import Arrays, Direction, Evidence, Meta, Progress, RowReasons, quiet
 from immunos_tui.immune.encode import Encoded, Encoder
+from immunos_tui.immune.presets import PRESETS, SIEVE, plan_of
 from immunos_tui.immune.projection import LEAST_COLUMNS, Embedding, suits
 from immunos_tui.immune.table import FloatArray, IntArray, Table
 from immunos_tui.immune.twins import Twins
@@ -40,44 +40,10 @@ LOO_LEAST = 1000
 """So many other rows suffice to leave the antigens themselves out of the calibration."""
 SUBSPACE_WIDTH = 48
 """The most columns of a random subspace."""
-VIEWS = "zrgw"
 RESIDUAL_WEIGHT = 4.0
 """What the length of the residual weighs where columns were projected."""
-SIEVE = "sieve"
-"""The preset that finds suspect rows; it looks at random subspaces and single values, which a dirty self spoils least."""
 BONUS = 5.0
 """The most nats added to a row's score where a constant column changed or a closed category got a new value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """Which components are computed, what each weighs, the fewest and most antigens, and the random subspaces."""
-
-    weights: Mapping[str, float]
-    antigens: tuple[int, int] = (1536, 4096)
-    groups: int = 4
-    subspaces: int = 8
-    subspace_antigens: int = 512
-
-    @property
-    def components(self) -> tuple[str, ...]:
-        return tuple(self.weights)
-
-    def views(self) -> tuple[str, ...]:
-        """The views that need a search over all antigens, each once."""
-        return tuple(v for v in VIEWS if v + "1" in self.components or v + "rat" in self.components)
-
-    def seen(self) -> str:
-        """The views that rows are projected into: z and r tell and explain, also where nothing is searched in them."""
-        return "".join(v for v in VIEWS if v in "zr" or v in self.views())
-
-
-PRESETS: Mapping[str, Preset] = {
-    "immune": Preset({"z1": 2, "r1": 1, "g1": 1, "zrat": 0.5, "rrat": 0.5, "grat": 0.5, "h": 1}),
-    "lite": Preset({"z1": 2, "r1": 1.5, "zrat": 0.5, "rrat": 0.5, "h": 1}, antigens=(1024, 2048)),
-    "dense": Preset({"z1": 0.5, "wrat": 1}),
-    SIEVE: Preset({"rsub": 1, "zsub": 1, "h": 1}, antigens=(512, 512), subspaces=24, subspace_antigens=64),
-}
 
 
 class Subspace:
@@ -102,7 +68,7 @@ class TabularModel:
     def __init__(self, encoder: Encoder, views: Views, embedding: Embedding | None, preset: str, rows: int) -> None:
         self.encoder, self.views, self.embedding = encoder, views, embedding
         self.preset, self.rows = preset, rows
-        self.plan = _plan(preset, embedding is not None)
+        self.plan = plan_of(preset, embedding is not None)
         self.rows_of_antigens: IntArray = np.zeros(0, dtype=np.int64)
         self.base: dict[str, Float32] = {}
         self.antigens: dict[str, Antigens] = {}
@@ -117,6 +83,11 @@ class TabularModel:
     def _medians(self) -> FloatArray:
         medians: FloatArray = self.percentiles[:, MEDIAN]
         return medians
+
+    @property
+    def near_rows(self) -> IntArray:
+        """The rows that explanations may name as the nearest; a row's exact twin needs no showing."""
+        return self.rows_of_antigens
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -171,7 +142,7 @@ class TabularModel:
         matrix = embedding(raw) if embedding else raw
         residual = embedding.residual(raw, matrix) if embedding else None
         progress("encode", 1.0, f"{table.rows} rows, {raw.shape[1]} encoded columns")
-        plan = _plan(preset, project)
+        plan = plan_of(preset, project)
         model = cls(encoder, Views.fit(matrix, plan.seen()), embedding, preset, len(matrix))
         model.percentiles = quantiles(encoder, table)
         model.twins = Twins.of(raw)
@@ -398,8 +369,3 @@ class TabularModel:
         model.percentiles = arrays["percentiles"]
         model.twins = Twins(arrays["twins/hashes"], arrays["twins/rows"])
         return model
-
-
-def _plan(preset: str, projected: bool) -> Preset:
-    """What a preset computes; for projected embeddings all but the sieve do the same."""
-    return PRESETS["dense" if projected and preset != SIEVE else preset]

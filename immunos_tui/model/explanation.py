@@ -32,12 +32,17 @@ class FeatureReason:
         return cls(**{name: data[name] for name in cls.__slots__})
 
 
+def percentile_text(percentile: float) -> str:
+    """Where a value lies among self: P50 is its median, P100 lies beyond it."""
+    return f"P{min(percentile, 99.9) if percentile < 100 else 100:.3g}"
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Why one row is foreign, plain words first.
 
     ``margin`` counts how many times the row is outside self's tolerance (1.0 is the edge); ``nearest_row`` is the row of the
-    training data that is most like it, -1 when there is none; ``components`` are the views that fired on their own;
+    training data that is most like it, -1 when there is none, and ``nearest_text`` what it says there; ``components`` are the views that fired on their own;
     ``memory`` names the remembered threat or tolerated sample that it matches, and is empty when none does.
     """
 
@@ -49,6 +54,7 @@ class Explanation:
     components: tuple[str, ...] = ()
     memory: str = ""
     notes: tuple[str, ...] = ()
+    nearest_text: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready mapping that ``from_dict`` reads back."""
@@ -66,4 +72,5 @@ class Explanation:
             components=tuple(data.get("components", ())),
             memory=data.get("memory", ""),
             notes=tuple(data.get("notes", ())),
+            nearest_text=data.get("nearest_text", ""),
         )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.css.query import NoMatches
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.worker import Worker
 
 from immunos_tui.model.errors import ImmunosError
 from immunos_tui.model.posture import Snapshot
@@ -166,6 +169,18 @@ class TabScreen(Screen[None]):
 
     # The services -------------------------------------------------------------------------
 
+    def run_worker(self, work: Any, *args: Any, **options: Any) -> Worker[Any]:
+        """As Textual's; where the program is left meanwhile, a worker that finds no widgets any more is no fault."""
+        return super().run_worker(partial(self._while_running, work), *args, **options)
+
+    async def _while_running(self, work: Any) -> Any:
+        try:
+            return await (work() if callable(work) else work)
+        except NoMatches:
+            if self.app.is_running:
+                raise
+            return None
+
     async def read(self, work: Callable[[House], T]) -> T:
         """Run a look-up in the reading lane."""
         return await asyncio.wrap_future(self.app.reading.submit(work))
@@ -176,6 +191,7 @@ class TabScreen(Screen[None]):
 
     async def write(self, work: Callable[[House], T]) -> T:
         """Run a change in the writing lane, and let the monitor see it at once."""
+        self._asking = False  # the answers are all given: the next key is a command again
         try:
             return await asyncio.wrap_future(self.app.writing.submit(work))
         finally:

@@ -79,7 +79,7 @@ async def ask_training(screen: TabScreen) -> None:
         ),
         Field("template", "Template, if it is new", templates[0] if not names else "", choices=templates, strict=True),
         Field("label", "Label column", about="empty: every row is self"),
-        Field("self", "Value that means self", about="such as normal"),
+        Field("self", "Value that means self", about="such as normal; several with commas"),
         Field("drop", "Columns to leave out", about="separated by commas"),
         Field(
             "clean",

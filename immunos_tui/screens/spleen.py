@@ -271,7 +271,10 @@ class SpleenScreen(TabScreen):
 
     def on_resize(self, _event: events.Resize) -> None:
         self._show_posture()
-        self.call_after_refresh(self.load_detail)
+
+    @on(LinesView.WidthChanged, "#detail")
+    def detail_resized(self) -> None:
+        self.load_detail()
 
     def select_soon(self, number: int) -> None:
         """Put the cursor on an issue once the list has it."""

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from immunos_tui.model.activity import Activity
 from immunos_tui.model.detection import Evidence
+from immunos_tui.model.explanation import percentile_text
 from immunos_tui.model.issue import Comment, Issue
 from immunos_tui.model.text import clean, clean_block, cut, cut_middle
 from immunos_tui.model.when import ago, clock, many
@@ -17,6 +18,8 @@ from immunos_tui.widgets.palette import Palette, gauge, spark
 
 BAR = 10
 """Cells of a feature's share bar."""
+PLACE = 6
+"""Cells of where a value lies among self."""
 
 
 def detail_title(issue: Issue) -> str:
@@ -89,7 +92,7 @@ def _why(item: Evidence, palette: Palette, width: int) -> Iterator[Text]:
         max(12, width // (3 if bar else 2)), max((len(str(reason["name"])) for reason in reasons), default=0)
     )
     value_room = min(max(12, width // 5), max((len(str(reason["value"])) for reason in reasons), default=0))
-    range_room = width - 6 - name_room - value_room - 2 - bar - 6
+    range_room = width - 6 - name_room - value_room - 2 - bar - 6 - (PLACE if bar else 0)
     for number, reason in enumerate(reasons):
         yield _reason(reason, "Why   " if not number else "      ", (name_room, value_room, range_room, bar), palette)
     if why.get("rule"):
@@ -106,6 +109,8 @@ def _why(item: Evidence, palette: Palette, width: int) -> Iterator[Text]:
     if isinstance(nearest, int) and nearest >= 0:
         place = cut_middle(clean(item.dataset.rsplit("/", 1)[-1]), 40)
         yield Text(f"Near  row {nearest + 1} of {place}", style=palette.muted)
+        if why.get("nearest_text"):
+            yield Text(f"      {cut(clean(why['nearest_text']), max(80, 2 * width - 20))}", style=palette.text)
     if why.get("memory"):
         yield Text(f"Like  {clean(why['memory'])}", style=palette.high)
     for note in why.get("notes", ())[:3]:
@@ -134,6 +139,7 @@ def _reason(reason: Mapping[str, Any], lead: str, rooms: tuple[int, int, int, in
         (cut_middle(clean(reason["name"]), name_room).ljust(name_room), palette.text),
         (" " + cut(clean(reason["value"]), value_room).ljust(value_room), palette.strong),
         (f" {usual}".ljust(max(0, range_room)), palette.muted),
+        (percentile_text(float(reason.get("percentile", 100.0))).ljust(PLACE) if bar else "", palette.muted),
         (gauge(share, bar).replace("░", " ") if bar else "", palette.bar),
         (f" {share:4.0%}", palette.text),
     )

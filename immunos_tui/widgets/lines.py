@@ -10,8 +10,10 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
+from textual import events
 from textual.binding import Binding
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -36,12 +38,23 @@ class LinesView(Painted, ScrollView, can_focus=True):
         Binding("G", "scroll_ends(1)", "End", show=False, id="view.end"),
     ]
 
+    class WidthChanged(Message):
+        """The view is wider or narrower than when its lines were made."""
+
+        def __init__(self, view: LinesView) -> None:
+            super().__init__()
+            self.view = view
+
+        @property
+        def control(self) -> LinesView:
+            return self.view
+
     def __init__(self, *, reading_width: int = 0, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._reading_width = reading_width
         self._source: tuple[Text, ...] = ()
         self._strips: list[Strip] = []
-        self._wrapped_to = 0
+        self._wrapped_to = self._made_for = 0
 
     @property
     def text(self) -> str:
@@ -50,7 +63,7 @@ class LinesView(Painted, ScrollView, can_focus=True):
 
     def set_lines(self, lines: Sequence[Text], *, keep_scroll: bool = True) -> None:
         """Show other lines. Nothing is repainted where they are the same."""
-        fresh = tuple(lines)
+        fresh, self._made_for = tuple(lines), self.size.width
         if fresh == self._source and all(
             a.spans == b.spans and a.style == b.style for a, b in zip(fresh, self._source, strict=True)
         ):
@@ -71,9 +84,12 @@ class LinesView(Painted, ScrollView, can_focus=True):
         self._strips = [strip for line in self._source for strip in wrap(line, max(8, limit), self.base_style)]
         self.virtual_size = Size(width, len(self._strips))
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         self._wrapped_to = 0
         self._wrap()
+        if self._source and self._made_for != event.size.width:
+            self._made_for = event.size.width
+            self.post_message(self.WidthChanged(self))
 
     def render_line(self, y: int) -> Strip:
         self._wrap()

@@ -124,6 +124,19 @@ def test_npz_in_column_order_with_names_and_text(tmp_path: Path) -> None:
     assert "".join(data.table.column("host").values) == "aabbcc"
 
 
+def test_several_values_mean_self(tmp_path: Path) -> None:
+    path = tmp_path / "moods.csv"
+    path.write_text('text,mood\nhi,joy\nwell,"calm, then"\noh,fear\nso,calm\n')
+
+    def own(value: str) -> list[bool]:
+        return read_dataset(path, label="mood", self_value=value, pipeline="text").is_self.tolist()
+
+    assert own("joy, calm,") == [True, False, False, True]
+    assert own("calm, then") == [False, True, False, False]  # a value that has a comma is one value
+    with pytest.raises(UsageError, match="'clam'"):
+        own("joy,clam")
+
+
 def test_rows_without_a_label_are_left_out(tmp_path: Path) -> None:
     data = read_dataset(write(tmp_path / "a.csv", "a,label\n1,ok\n2,\n3,bad\n4,ok\n"), label="label", self_value="ok")
     assert list(data.row_numbers) == [0, 2, 3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import re
 from pathlib import Path
@@ -143,11 +144,14 @@ async def test_a_wrong_form_says_so_and_keeps_what_was_typed(house: Any, message
     assert not house.thymus.list()
 
 
-async def test_a_waiting_and_a_running_job_are_cancelled_after_a_question(house: Any) -> None:
+async def test_a_waiting_and_a_running_job_are_cancelled_after_a_question(house: Any, tmp_path: Path) -> None:
     house.foundry.new("sms", "text")
-    first, second = (
-        house.thymus.add_training("sms", sample("sms_self.csv.gz"), label="label", self_value="ham") for _ in "12"
-    )
+    long = tmp_path / "long.csv"  # far more than is learned before anybody can press five keys
+    with gzip.open(sample("sms_self.csv.gz"), "rt", encoding="utf-8", newline="") as file:
+        texts = [row["text"] for row in csv.DictReader(file)]
+    with long.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("label", "text"), *(("ham", f"{text} {i}") for i in range(20) for text in texts)])
+    first, second = (house.thymus.add_training("sms", long, label="label", self_value="ham") for _ in "12")
     async with open_app("thymus") as on:
         await on.until(lambda: house.thymus.get(first.id).state is JobState.RUNNING, "the first job running")
         await on.sees("queue: 1 running, 1 waiting")

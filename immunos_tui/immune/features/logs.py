@@ -21,6 +21,7 @@ from immunos_tui.immune.components import Arrays, ComponentModel, Direction, Evi
 from immunos_tui.immune.features.hashing import words_of
 from immunos_tui.immune.features.novelty import NoveltyModel, text_column
 from immunos_tui.immune.features.reading import Reading
+from immunos_tui.immune.nearest import near_rows
 from immunos_tui.immune.table import Column, FloatArray, IntArray, Table
 from immunos_tui.immune.tabular import TabularModel
 from immunos_tui.model.errors import ArtifactError
@@ -202,6 +203,11 @@ class LogModel:
         """The rows of the fitted table that ``loo_scores`` stands for."""
         rows: IntArray = getattr(self.model, "loo_rows")  # noqa: B009
         return rows
+
+    @property
+    def near_rows(self) -> IntArray:
+        """The rows that explanations may name as the nearest."""
+        return near_rows(self.model)
 
     @property
     def weights(self) -> FloatArray | None:

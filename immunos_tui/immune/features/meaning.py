@@ -27,6 +27,7 @@ from immunos_tui.immune.components import (
     quiet,
 )
 from immunos_tui.immune.fusion import weights_of
+from immunos_tui.immune.nearest import near_rows
 from immunos_tui.immune.table import Column, FloatArray, IntArray, Table
 from immunos_tui.model.errors import ArtifactError, DataError
 from immunos_tui.model.explanation import FeatureReason
@@ -152,6 +153,11 @@ class MeaningModel:
     @property
     def names(self) -> tuple[str, ...]:
         return (*self.base.names, *_NAMES)
+
+    @property
+    def near_rows(self) -> IntArray:
+        """The rows that explanations may name as the nearest, by wording or by meaning."""
+        return np.union1d(near_rows(self.base), self.dense.rows)
 
     @property
     def weights(self) -> FloatArray:

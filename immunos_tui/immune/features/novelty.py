@@ -88,6 +88,12 @@ class NoveltyModel:
         return rows
 
     @property
+    def near_rows(self) -> IntArray:
+        """The rows that explanations may name as the nearest."""
+        rows: IntArray = self.arrays["antigen_rows"]
+        return rows
+
+    @property
     def spread(self) -> FloatArray:
         """The 50 %, 90 % and 99 % quantiles of each component among self, (3, 4)."""
         return self._spread
