@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,8 +19,13 @@ TEXT_LIMIT = 8192
 """Characters of a text that are sent; the model itself cuts at its context."""
 READ_SECONDS = 600.0
 """A model that is loaded from a slow disk takes minutes, and a client that gives up makes the server begin again."""
+CONTROL_SECONDS = 10.0
+"""What needs no model is answered at once, or not at all."""
 BUSY_TRIES = 6
 """How often a busy server is asked, with a pause that doubles from half a second."""
+
+LARGEST = 3.4e38
+"""What a number of a vector may be at most: beyond it lies what a float of four bytes does not hold."""
 
 _WITHOUT = 'Or set profile = "lite" and train without vectors.'
 
@@ -31,13 +35,17 @@ class Embedder:
 
     def __init__(self, url: str, model: str) -> None:
         self.url, self.model = url, model
+        self.width = 0
+        """The length of the vectors, 0 until one was seen."""
         self._client: httpx.Client | None = None
 
     def digest(self) -> str:
         """What the server says the model's content is; NotFoundError where it has no such model."""
         body = self._ask("GET", "/api/tags")
         listed = body.get("models") if isinstance(body, dict) else None
-        models = [item for item in listed or [] if isinstance(item, dict)]
+        if not isinstance(listed, list):
+            raise UnreachableError(f"{self.url} did not answer with a list of models.", "Is it an Ollama server?")
+        models = [item for item in listed if isinstance(item, dict)]
         wanted = {self.model, f"{self.model}:latest"}
         for item in models:
             if item.get("name") in wanted or item.get("model") in wanted:
@@ -67,6 +75,12 @@ class Embedder:
             raise UnreachableError(
                 f"{self.url} did not answer with {count} vectors for {count} texts.", "Is it an Ollama server?"
             )
+        self.width = self.width or len(found[0])
+        if other := next((len(vector) for vector in found if len(vector) != self.width), 0):
+            raise UnreachableError(
+                f"{self.url} gave vectors of {self.width} and of {other} numbers.",
+                "Is it one model of one Ollama server?",
+            )
         return found
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
@@ -75,7 +89,8 @@ class Embedder:
         dropped = False
         for attempt in range(BUSY_TRIES):
             try:
-                answer = self._connected().request(method, path, json=body)
+                patience = READ_SECONDS if body else CONTROL_SECONDS
+                answer = self._connected().request(method, path, json=body, timeout=_timeout(patience))
             except (EgressRefused, httpx.ConnectError) as error:
                 if refused := refusal(error):
                     raise UnreachableError(str(refused)) from error
@@ -97,12 +112,11 @@ class Embedder:
     def _read(self, answer: httpx.Response, path: str) -> Any:
         try:
             body = answer.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         if answer.is_success and body is not None:
             return body
-        said = body.get("error") if isinstance(body, dict) else answer.text
-        said = clean(said, 200) or "nothing"
+        said = clean((body.get("error") if isinstance(body, dict) else answer.text) or "nothing", 200)
         if answer.status_code == 404 and path == "/api/embed":
             raise NotFoundError(
                 f"The Ollama server {self.url} has no model {clean(self.model, 80)!r}: {said}.", _WITHOUT
@@ -123,7 +137,6 @@ class Embedder:
             # No proxies and no netrc: the server is on this host or named by the operator.
             self._client = httpx.Client(
                 base_url=self.url,
-                timeout=httpx.Timeout(connect=5, write=60, pool=5, read=READ_SECONDS),
                 trust_env=False,
                 verify=self.url.startswith("https"),
             )
@@ -136,7 +149,13 @@ class Embedder:
             self._client = None
 
 
+def _timeout(read: float) -> httpx.Timeout:
+    import httpx  # noqa: PLC0415 - see _ask
+
+    return httpx.Timeout(connect=5, write=60, pool=5, read=read)
+
+
 def _is_vector(found: Any) -> bool:
     return (
-        isinstance(found, list) and len(found) > 0 and all(type(n) in (float, int) and math.isfinite(n) for n in found)
+        isinstance(found, list) and len(found) > 0 and all(type(n) in (float, int) and abs(n) <= LARGEST for n in found)
     )

@@ -15,7 +15,7 @@ from immunos_tui.immune.table import Table
 from immunos_tui.immune.views import spread
 from immunos_tui.llm import egress
 from immunos_tui.llm.embeddings import Embedder
-from immunos_tui.model.errors import ConflictError, UnreachableError
+from immunos_tui.model.errors import ConflictError
 from immunos_tui.model.text import clean
 
 Progress = Callable[[str, float, str], None]
@@ -31,13 +31,12 @@ SCAN_ROWS = 512
 class Meaning:
     """Asks one embedding model. Made for one job; ``close`` it."""
 
-    def __init__(self, settings: Settings, model: str, digest: str = "") -> None:
+    def __init__(self, settings: Settings, model: str, trained: Mapping[str, Any] | None = None) -> None:
         egress.guard(settings.network.offline, settings.network.allow)
         self._embedder = Embedder(settings.ollama.url, model)
-        self._trained_digest = digest
+        self._trained = trained
         self._digest = ""
         self._known: dict[str, array[float]] = {}
-        self.width = 0
 
     @classmethod
     def for_training(cls, settings: Settings, pipeline: str) -> Meaning | None:
@@ -59,21 +58,22 @@ class Meaning:
                 f"The agent was trained with vectors of {clean(trained['model'], 80)}, and the profile lite loads no model.",
                 'Set profile = "full", or train the agent again without vectors.',
             )
-        return cls(settings, trained["model"], trained["digest"])
+        return cls(settings, trained["model"], trained)
 
     @property
     def about(self) -> dict[str, Any]:
         """Which model made the vectors: its name, the digest of its content, and the length of a vector."""
-        return {"model": self._embedder.model, "digest": self._digest, "dimensions": self.width}
+        return {"model": self._embedder.model, "digest": self._digest, "dimensions": self._embedder.width}
 
     def of_dataset(self, dataset: Dataset, progress: Progress) -> Dataset:
-        """The dataset with the vectors of its texts; event sequences have no meaning that a language model knows.
+        """The dataset with the vectors of its texts. An agent is not trained with those of event sequences, which have no meaning
+        that a language model knows.
 
         Raises:
             UnreachableError, NotFoundError, DataError: the server or the model is not there, or makes no vectors.
             ConflictError: the model is not the one that the agent was trained with.
         """
-        if are_sequences([str(text) for text in dataset.table.columns[0].values[:1000]]):
+        if self._trained is None and are_sequences([str(text) for text in dataset.table.columns[0].values[:1000]]):
             return dataset
         problems = dataset.problems
         if dataset.rows > MOST_TEXTS:
@@ -97,7 +97,7 @@ class Meaning:
 
     def _check(self) -> None:
         self._digest = self._embedder.digest()
-        if self._trained_digest and self._digest != self._trained_digest:
+        if self._trained and self._digest != self._trained["digest"]:
             raise ConflictError(
                 f"The model {clean(self._embedder.model, 80)!r} is not the one that the agent was trained with: its content "
                 "has changed.",
@@ -112,7 +112,6 @@ class Meaning:
         made: dict[str, array[float]] = {}
         for part in self._embedder.vectors(new):
             for text, vector in zip(new[len(made) : len(made) + len(part)], part, strict=True):
-                self._measure(len(vector))
                 made[text] = array("f", vector)
             if progress is not None:
                 progress("embed", len(made) / len(new), f"{len(made)} of {len(new)} texts")
@@ -122,13 +121,6 @@ class Meaning:
         if len(self._known) + len(made) <= KEPT:
             self._known |= made
         return flat
-
-    def _measure(self, width: int) -> None:
-        if self.width and width != self.width:
-            raise UnreachableError(
-                f"The Ollama server gave vectors of {self.width} and of {width} numbers.", "Is it one model?"
-            )
-        self.width = width
 
     def close(self) -> None:
         """Close the connection."""

@@ -19,7 +19,7 @@ def main(job_id: int) -> int:
     try:
         body = reproduce(house.foundry, house.thymus.get(job_id), house.settings)
     except ImmunosError as error:
-        body = {"error": error.message, "hint": error.hint}
+        body = {"error": error.message, "hint": error.hint, "exit_code": error.exit_code}
     json.dump(body, sys.stdout)
     return 0
 

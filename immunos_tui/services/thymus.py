@@ -321,7 +321,9 @@ class Thymus:
                 f"Training job {job_id} again failed.", done.stderr.decode("utf-8", "replace")[-300:]
             ) from error
         if "error" in body:
-            raise ImmunosError(body["error"], body["hint"])
+            problem = ImmunosError(body["error"], body["hint"])
+            problem.exit_code = body["exit_code"]
+            raise problem
         return body
 
     def wait(self, job_id: int, timeout: float | None = None) -> Job:

@@ -32,7 +32,7 @@ from immunos_tui.immune.table import Column, FloatArray, IntArray, Table
 from immunos_tui.model.errors import ArtifactError, DataError
 from immunos_tui.model.explanation import FeatureReason
 
-VECTORS = "text vectors"
+VECTORS = "(text vectors)"
 """The column that holds the dense vectors of a table's texts."""
 ANTIGENS = 2048
 """Self texts whose vectors are kept, at most."""
@@ -53,7 +53,10 @@ def with_vectors(table: Table, vectors: Any, which: Sequence[int] | None = None)
 
     ``which`` (n,) says which of the vectors each row has, by default its own. Raises DataError where the numbers do not fit.
     """
-    found = np.asarray(vectors, dtype=np.float32)
+    try:
+        found = np.asarray(vectors, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise DataError("What came is no (texts, numbers) of vectors.", "Is it an embedding model?") from error
     if found.ndim != 2 or found.shape[1] < 2 or not np.isfinite(found).all():
         raise DataError(f"Numbers of the shape {found.shape} are no vectors of texts.", "Is it an embedding model?")
     rows = found if which is None else found[np.asarray(which, dtype=np.int64)]
@@ -69,12 +72,15 @@ def with_flat_vectors(table: Table, flat: array[float], count: int, which: Seque
 
 def has_vectors(table: Table) -> bool:
     """Whether the texts of a table come with dense vectors."""
-    return VECTORS in table
+    return any(column.name == VECTORS and column.kind == "vector" for column in table.columns)
 
 
 def vectors_of(table: Table, width: int) -> NDArray[np.float32]:
     """The (n, width) vectors of a table's texts. Raises DataError where they are missing or of another length."""
-    found: NDArray[np.float32] = table.column(VECTORS).values
+    column = table.column(VECTORS)
+    if column.kind != "vector":
+        raise DataError(f"Column {VECTORS!r} holds {column.kind} values where vectors are expected.")
+    found: NDArray[np.float32] = column.values
     if len(found) and found.shape[1] != width:
         raise DataError(
             f"The vectors have {found.shape[1]} numbers; the detector was trained on {width}.",
@@ -93,7 +99,7 @@ class DenseSelf:
     @classmethod
     def fit(cls, vectors: NDArray[np.float32], seed: int) -> DenseSelf:
         """Learn from the vectors of self texts, (n, k) with n >= 2."""
-        rows = np.sort(np.random.default_rng([seed, 17]).permutation(len(vectors))[:ANTIGENS])
+        rows = np.sort(np.random.default_rng([seed, 17]).permutation(_different(vectors)[0])[:ANTIGENS])
         return cls(_unit(vectors[rows]), rows)
 
     @property
@@ -129,6 +135,14 @@ class DenseSelf:
     @classmethod
     def from_state(cls, arrays: Mapping[str, NDArray[Any]]) -> DenseSelf:
         return cls(arrays["antigens"], arrays["rows"])
+
+
+def _different(vectors: NDArray[np.float32]) -> tuple[IntArray, IntArray]:
+    """The first row of each different vector, in order, and how many rows have it."""
+    place: dict[bytes, int] = {}
+    which = np.array([place.setdefault(row.tobytes(), i) for i, row in enumerate(vectors)], dtype=np.int64)
+    first, copies = np.unique(which, return_counts=True)
+    return first, copies
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -190,7 +204,10 @@ class MeaningModel:
         base = model.fit(table.drop([VECTORS]), seed=seed, preset=preset, progress=progress)
         dense = DenseSelf.fit(table.column(VECTORS).values, seed)
         rows: IntArray = np.asarray(getattr(base, "loo_rows", np.arange(table.rows)), dtype=np.int64)
-        components, _ = dense.distances(table.column(VECTORS).values[rows], rows)
+        # The twin of a copy is no stranger to it: only a row without one leaves itself out.
+        first, copies = _different(table.column(VECTORS).values)
+        alone = np.isin(rows, first[copies == 1])
+        components, _ = dense.distances(table.column(VECTORS).values[rows], np.where(alone, rows, -1))
         return cls(base, dense, np.concatenate([base.loo_scores(), components], axis=1), rows, table.rows)
 
     def loo_scores(self) -> FloatArray:
