@@ -57,9 +57,10 @@ snap: $(STAMP)  ## draw the screens' pictures anew, to be looked at before they 
 torture: $(STAMP)  ## a hundred kill -9 at random moments (IMMUNOS_TORTURE=N for another number)
 	IMMUNOS_TORTURE=$${IMMUNOS_TORTURE:-100} $(PYTEST) -m torture --timeout=3600 $(T)
 
-bench: $(BENCH_STAMP)  ## measure the engine against its peers, and the terminal against a bare program
-	@for script in benchmarks/engine.py benchmarks/terminal.py; do \
-		if [ -f "$$script" ]; then echo "== $$script"; $(BIN)/python "$$script" $(B); fi; done
+bench: $(BENCH_STAMP)  ## measure the engine against its peers (B="FOLDER --seeds 1" for other sets), then the terminal
+	@mkdir -p build
+	$(BIN)/python -m benchmarks.engine --json build/engine.json $(B); engine=$$?; \
+	$(BIN)/python -m benchmarks.terminal --json build/terminal.json; exit $$engine
 
 lock:  ## resolve the three requirements files anew from pyproject.toml (needs the package index)
 	@PYTHON='$(PYTHON)' scripts/lock.sh

@@ -55,15 +55,15 @@ TARGETS: tuple[tuple[str, Callable[[Results], float], str, float], ...] = (
 """Name, where the number is, the comparison and the bound. They hold for the default folder."""
 
 
-def table(results: Results) -> list[str]:
-    """Print the methods and the targets; return the names of the targets that were missed."""
+def table(results: Results, judged: bool = True) -> list[str]:
+    """Print the methods and, where it is ``judged``, the targets; return the names of the targets that were missed."""
     methods = results.get("accuracy", {}).get("methods", {})
     if methods:
         print(f"{'method':26} {'AUROC':>7} {'AUPR':>7} {'fit s':>8} {'score s':>8}")
     for name, row in methods.items():
         print(f"{name:26} {row['auroc']:7.4f} {row['aupr']:7.4f} {row['fit_s']:8.2f} {row['score_s']:8.2f}")
     missed = []
-    for name, where, sign, bound in TARGETS:
+    for name, where, sign, bound in TARGETS if judged else ():
         try:
             value = where(results)
         except (KeyError, ValueError):
