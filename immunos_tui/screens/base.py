@@ -19,6 +19,7 @@ from textual.worker import Worker
 from immunos_tui.model.errors import ImmunosError
 from immunos_tui.model.posture import Snapshot
 from immunos_tui.model.text import clean
+from immunos_tui.screens.compositing import LineCompositor
 from immunos_tui.widgets.chrome import HeadLine, KeyLine, PostureLine
 from immunos_tui.widgets.lines import LinesView
 from immunos_tui.widgets.table import RowTable
@@ -60,6 +61,7 @@ class TabScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._compositor = LineCompositor()
         self._drawn: Snapshot | None = None
         self._asking = False
 
