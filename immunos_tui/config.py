@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from immunos_tui.model.errors import UsageError
-from immunos_tui.model.text import clean
+from immunos_tui.model.text import clean, nearest
 from immunos_tui.paths import PROJECT_CONFIG, SYSTEM_CONFIG, Paths, find_paths
 
 LARGEST = 1_000_000_000
@@ -106,13 +106,6 @@ class LoadedSettings:
     settings: Settings
     origins: Mapping[str, str]
     warnings: tuple[str, ...]
-
-
-def nearest(word: str, known: Iterable[str], likeness: float) -> list[str]:
-    """The name that comes nearest to a wrong one, if any is like it."""
-    import difflib  # noqa: PLC0415 - only where something is wrong
-
-    return difflib.get_close_matches(word, known, 1, likeness)
 
 
 def setting_fields() -> dict[str, Field[Any]]:

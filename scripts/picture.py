@@ -17,10 +17,10 @@ from pathlib import Path
 
 from immunos_tui.app import ImmunosApp
 from immunos_tui.config import load_settings
+from immunos_tui.model.when import now_ms
 from immunos_tui.paths import Paths, find_paths
 from immunos_tui.services.house import House, open_house
 from immunos_tui.services.thymus import check_source
-from immunos_tui.store import now_ms
 
 HERE = Path(__file__).resolve().parent.parent
 SIZE = (100, 26)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import sys
 import tomllib
@@ -15,7 +14,7 @@ from immunos_tui.cli.options import NUMBER, comma_list, group, json_option, pass
 from immunos_tui.cli.output import Column, age, emit, emit_items, facts, figure, moment, out, say, table
 from immunos_tui.cli.setup import Setup
 from immunos_tui.model.errors import DataError, NotFoundError, UsageError
-from immunos_tui.model.text import clean
+from immunos_tui.model.text import clean, nearest
 
 ANSWERS = ("preset", "project", "notes", "pack")
 """What an answers file may say about a new agent."""
@@ -218,7 +217,7 @@ def read_answers(name: str) -> dict[str, Any]:
 
 def _answer(name: str, key: str, value: Any) -> str:
     if key not in ANSWERS:
-        near = difflib.get_close_matches(key, ANSWERS, 1, 0.5)
+        near = nearest(key, ANSWERS, 0.5)
         best = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(ANSWERS)}."
         raise UsageError(f"{clean(name)}: {clean(key, 60)} is no answer about an agent.", best)
     if not isinstance(value, str) or (key == "preset" and value not in PRESETS):

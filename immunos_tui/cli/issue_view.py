@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from immunos_tui.cli.output import Column, age, facts, moment, one_line, out, plural, table
-from immunos_tui.model.explanation import percentile_text
 from immunos_tui.model.issue import STATUS_LETTER, Issue
-from immunos_tui.model.text import clean, clean_block
+from immunos_tui.model.text import clean, clean_block, percentile_text
 
 if TYPE_CHECKING:
     from immunos_tui.model.detection import Evidence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -10,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from immunos_tui.cli.setup import Setup
-from immunos_tui.model.text import clean
+from immunos_tui.model.text import clean, nearest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -29,7 +28,7 @@ class Commands(click.Group):
         known = self.list_commands(ctx)
         word = args[0]
         if word not in known and not word.startswith("-"):
-            near = difflib.get_close_matches(word, known, 1, 0.5)
+            near = nearest(word, known, 0.5)
             best = f"Did you mean {near[0]}?" if near else f"There are {', '.join(known)}."
             raise click.UsageError(f"There is no command {clean(word, 60)!r}. {best}", ctx)
         return super().resolve_command(ctx, args)

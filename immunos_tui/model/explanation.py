@@ -32,11 +32,6 @@ class FeatureReason:
         return cls(**{name: data[name] for name in cls.__slots__})
 
 
-def percentile_text(percentile: float) -> str:
-    """Where a value lies among self: P50 is its median, P100 lies beyond it."""
-    return f"P{min(percentile, 99.9) if percentile < 100 else 100:.3g}"
-
-
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Why one row is foreign, plain words first.

@@ -98,6 +98,17 @@ class Comment:
     at: int
 
 
+@dataclass(frozen=True)
+class IssueList:
+    """The ids that a filter keeps, in order, of how many there are in all."""
+
+    ids: tuple[int, ...]
+    total: int
+    query: str
+    sort: str
+    reverse: bool = False
+
+
 def acknowledged(issue: Issue) -> dict[str, Any]:
     """The fields that acknowledging sets.
 

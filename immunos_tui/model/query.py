@@ -6,13 +6,12 @@ A query is a list of terms that must all hold; ``-`` in front turns one around; 
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 
 from immunos_tui.model.errors import UsageError
 from immunos_tui.model.issue import Priority, Status, VerdictKind
-from immunos_tui.model.text import clean, storable
+from immunos_tui.model.text import clean, nearest, storable
 
 IS_VALUES = (
     "open",
@@ -73,7 +72,7 @@ def parse_query(text: str, me: str = "") -> tuple[Term, ...]:
 def _field_term(name: str, value: str, negated: bool, me: str) -> Term:
     field = FIELD_ALIASES.get(name, name)
     if field not in FIELDS:
-        near = difflib.get_close_matches(field, FIELDS, 1, 0.4)
+        near = nearest(field, FIELDS, 0.4)
         raise UsageError(
             f"{clean(name, 40)}: is no field of the filter.",
             f"Did you mean {near[0]}:?" if near else f"There are {', '.join(FIELDS)}.",
@@ -115,7 +114,7 @@ def _choice(field: str, value: str, choices: tuple[str, ...]) -> str:
     starts = [item for item in plain if value and item.startswith(value)]
     if len(starts) == 1:
         return starts[0]
-    near = difflib.get_close_matches(value, plain, 1, 0.4)
+    near = nearest(value, plain, 0.4)
     raise UsageError(
         f"{field}: cannot be {clean(value, 40)!r}.",
         (f"Did you mean {near[0]}? " if near else "") + f"It takes {', '.join(plain)}.",

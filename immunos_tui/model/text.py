@@ -7,6 +7,7 @@ character is shown as ``\\x1b``, a bidi override as ``\\u202e``.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 # C0 and C1 with DEL; bidi marks, embeddings, overrides and isolates; zero-width and invisible
 # characters; line and paragraph separators; interlinear and tag characters; lone surrogates.
@@ -70,3 +71,15 @@ def cut_middle(text: str, limit: int, mark: str = "…") -> str:
     keep = max(0, limit - len(mark))
     head = keep // 2
     return text[:head] + mark + text[len(text) - (keep - head) :]
+
+
+def nearest(word: str, known: Iterable[str], likeness: float) -> list[str]:
+    """The name that comes nearest to a wrong one, if any is like it."""
+    import difflib  # noqa: PLC0415 - only where something is wrong
+
+    return difflib.get_close_matches(word, list(known), 1, likeness)
+
+
+def percentile_text(percentile: float) -> str:
+    """Where a value lies among self, in at most five cells: P50 is its median, P100 lies beyond it."""
+    return f"P{round(min(percentile, 99.9), 1):g}" if percentile < 100 else "P100"

@@ -5,6 +5,11 @@ from __future__ import annotations
 import time
 
 
+def now_ms() -> int:
+    """The wall clock in milliseconds since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
 def ago(then: int | None, now: int) -> str:
     """How long ago, in one or two figures and a unit; both in UTC milliseconds.
 

@@ -62,6 +62,8 @@ class TabScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._compositor = LineCompositor()
+        # A screen that is born with the style sheet in force needs no second reading of it.
+        self._css_update_count = self.app._css_update_count
         self._drawn: Snapshot | None = None
         self._asking = False
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from textual import events, on, work
 from textual.binding import Binding
@@ -13,13 +14,11 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from immunos_tui.model.errors import ImmunosError, UsageError
+from immunos_tui.model.issue import IssueList
 from immunos_tui.model.posture import Posture, Snapshot
 from immunos_tui.model.query import SORTS
-from immunos_tui.model.when import ago
+from immunos_tui.model.when import ago, now_ms
 from immunos_tui.screens.base import TabScreen
-from immunos_tui.screens.triage import Triage
-from immunos_tui.services.spleen import IssueList
-from immunos_tui.store import now_ms
 from immunos_tui.widgets.chrome import LineWidget, Piece, RuleLine
 from immunos_tui.widgets.field import LineInput
 from immunos_tui.widgets.issue_detail import detail_lines, detail_title, seen_note
@@ -27,6 +26,9 @@ from immunos_tui.widgets.issue_rows import ISSUE_COLUMNS, issue_cells
 from immunos_tui.widgets.lines import LinesView
 from immunos_tui.widgets.palette import spark
 from immunos_tui.widgets.table import RowTable
+
+if TYPE_CHECKING:
+    from immunos_tui.screens.triage import Triage
 
 FILTER_PAUSE = 0.15
 """Seconds without a key until the filter that is being written is tried."""
@@ -103,7 +105,6 @@ class SpleenScreen(TabScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.triage = Triage(self)
         self._list = IssueList((), 0, "", "urgency")
         self._query = ""
         self._sort, self._reversed = "urgency", False
@@ -123,6 +124,13 @@ class SpleenScreen(TabScreen):
             with Vertical(id="side"):
                 yield RuleLine(id="detail-rule")
                 yield LinesView(id="detail")
+
+    @cached_property
+    def triage(self) -> Triage:
+        """The steps and their dialogs; loaded with the first key that needs them, not before the first frame."""
+        from immunos_tui.screens.triage import Triage  # noqa: PLC0415
+
+        return Triage(self)
 
     @property
     def table(self) -> RowTable:

@@ -14,10 +14,10 @@ from immunos_tui.model.agent import Agent, AgentVersion
 from immunos_tui.model.errors import ImmunosError
 from immunos_tui.model.job import Job, JobState
 from immunos_tui.model.posture import Snapshot
+from immunos_tui.model.when import now_ms
 from immunos_tui.screens.base import TabScreen
 from immunos_tui.screens.dialogs import Choice, KeyMenu
 from immunos_tui.services.foundry import caveat
-from immunos_tui.store import now_ms
 from immunos_tui.widgets.chrome import LineWidget, RuleLine
 from immunos_tui.widgets.job_rows import JOB_COLUMNS, agent_lines, job_cells, job_lines
 from immunos_tui.widgets.lines import LinesView

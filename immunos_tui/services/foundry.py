@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Sequence
 from dataclasses import fields
@@ -12,6 +11,7 @@ from typing import Any
 
 from immunos_tui.model.agent import INNATE, Agent, AgentState, AgentVersion, Template, VersionState, check_name
 from immunos_tui.model.errors import ConflictError, NotFoundError, UsageError
+from immunos_tui.model.text import nearest
 from immunos_tui.resources import resource
 from immunos_tui.store import Store, agents
 
@@ -37,7 +37,7 @@ def template(name: str) -> Template:
     """
     known = {item.name: item for item in templates()}
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1, 0.4)
+        near = nearest(name, known, 0.4)
         best = f"Did you mean {near[0]}? " if near else ""
         raise UsageError(f"There is no template {name!r}.", f"{best}There are {', '.join(known)}.")
     return known[name]

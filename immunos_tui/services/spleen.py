@@ -16,7 +16,7 @@ from immunos_tui.model import issue as rules
 from immunos_tui.model.activity import Activity
 from immunos_tui.model.detection import Evidence
 from immunos_tui.model.errors import ConflictError, NotFoundError, UsageError
-from immunos_tui.model.issue import Comment, Issue, Priority, Status, VerdictKind
+from immunos_tui.model.issue import Comment, Issue, IssueList, Priority, Status, VerdictKind
 from immunos_tui.model.posture import Posture
 from immunos_tui.model.query import SORTS, parse_query
 from immunos_tui.model.text import storable
@@ -29,17 +29,6 @@ RATE_MINUTES = 20
 
 TITLE_LIMIT = 500
 BODY_LIMIT = 100_000
-
-
-@dataclass(frozen=True)
-class IssueList:
-    """The ids that a filter keeps, in order, of how many there are in all."""
-
-    ids: tuple[int, ...]
-    total: int
-    query: str
-    sort: str
-    reverse: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,13 @@ from typing import Any
 
 from immunos_tui.model.activity import GENESIS, canonical, link
 from immunos_tui.model.errors import ConflictError, ImmunosError, StoreError
+from immunos_tui.model.when import now_ms
 from immunos_tui.paths import private_dir
 from immunos_tui.store import migrations
 from immunos_tui.store.chain import AuditHead, AuditKey
 
 BUSY_MS = 5_000
 """How long a connection waits for another's write before it says that the database is locked."""
-
-
-def now_ms() -> int:
-    """The wall clock in milliseconds since 1970, UTC."""
-    return time.time_ns() // 1_000_000
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:

@@ -9,9 +9,8 @@ from rich.text import Text
 
 from immunos_tui.model.activity import Activity
 from immunos_tui.model.detection import Evidence
-from immunos_tui.model.explanation import percentile_text
 from immunos_tui.model.issue import Comment, Issue
-from immunos_tui.model.text import clean, clean_block, cut, cut_middle
+from immunos_tui.model.text import clean, clean_block, cut, cut_middle, percentile_text
 from immunos_tui.model.when import ago, clock, many
 from immunos_tui.widgets.lines import RULE
 from immunos_tui.widgets.palette import Palette, gauge, spark

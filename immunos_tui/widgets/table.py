@@ -22,6 +22,8 @@ from immunos_tui.widgets.palette import Palette
 AHEAD = 60
 """Rows beyond the screen that are asked for together with those on it."""
 
+STEPS = {"j": 1, "down": 1, "k": -1, "up": -1}
+"""The keys of the bindings ``table.down`` and ``table.up``, while nobody has given them others."""
 
 MOST_STRIPS = 400
 """Lines that are kept as they were drawn, so that scrolling draws only the one that comes in."""
@@ -231,6 +233,14 @@ class RowTable(Painted, ScrollView, can_focus=True):
         self.scroll_to(y=place, animate=False, force=True)
         self.refresh()
         return True
+
+    def on_key(self, event: events.Key) -> None:
+        """A step at once: the way of a key through every ancestor to the bindings costs more than the step itself."""
+        by = STEPS.get(event.key)
+        if by is not None and not self.app.key_changes:  # type: ignore[attr-defined]
+            event.stop()
+            event.prevent_default()
+            self.move_to(self.cursor + by)
 
     def action_move(self, by: int) -> None:
         self.move_to(self.cursor + by)
