@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from immunos_tui import __version__
 from immunos_tui.model.errors import ArtifactError
 
-FORMAT = 1
+FORMAT = 2
 """The version of the artifact's layout; another one is refused."""
 _META = "meta"
 _RETRAIN = "Train the agent again, or restore the file from a backup."

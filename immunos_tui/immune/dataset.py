@@ -303,7 +303,7 @@ def _own_rows(labels: NDArray[Any], self_value: str) -> tuple[NDArray[np.bool_],
     if own.any():
         return own, None
     parts = [part.strip() for part in self_value.split(",") if part.strip()] or [self_value]
-    found = [_rows_with(labels, part) for part in parts]
+    found = [np.asarray(labels == part) for part in parts]
     missing = next((part for part, rows in zip(parts, found, strict=True) if not rows.any()), None)
     return np.logical_or.reduce(found), missing
 

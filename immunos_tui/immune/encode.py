@@ -121,6 +121,8 @@ class Encoder:
 
     def plain(self) -> Encoder:
         """The same encoding without log scales."""
+        if not self._units.any():
+            return self
         return Encoder(tuple(replace(code, log_unit=0.0) for code in self.numbers), self.categories)
 
     @property
@@ -155,7 +157,8 @@ class Encoder:
         block = np.clip(raw, -NUMBER_LIMIT, NUMBER_LIMIT)
         scaled = np.flatnonzero(self._units)
         if len(scaled):
-            part = block[:, scaled] / self._units[scaled]
+            with np.errstate(over="ignore"):
+                part = np.clip(block[:, scaled] / self._units[scaled], -NUMBER_LIMIT, NUMBER_LIMIT)
             block[:, scaled] = np.copysign(np.log1p(np.abs(part)), part)
         return block
 

@@ -19,6 +19,7 @@ from immunos_tui.immune.fusion import fuse, weights_of
 from immunos_tui.immune.presets import SIEVE
 from immunos_tui.immune.table import FloatArray, IntArray, Table, concat
 from immunos_tui.immune.tabular import TabularModel
+from immunos_tui.model.errors import DataError
 
 FOLDS = 5
 WIDE, WIDE_FOLDS = 512, 3
@@ -109,12 +110,25 @@ def fit_and_hold_out(table: Table, fit: Fit, seed: int, groups: NDArray[np.int64
 
     Rows of one of ``groups`` (n,) are near copies of each other and are always held out together.
     """
-    everything = np.arange(table.rows)
     model = fit(table)
     if table.rows < 2 * FOLDS or (groups is None and model.exact_loo):
-        rows: IntArray = getattr(model, "loo_rows", everything)
-        return Fitted(model, everything, rows, model.loo_scores(), "leave-one-out")
+        return _left_out(model, table.rows)
     parts = folds(table.rows, seed, groups, WIDE_FOLDS if len(table.columns) >= WIDE else FOLDS)
+    try:
+        return _held_out(table, model, fit, seed, parts) if len(parts) > 1 else _left_out(model, table.rows)
+    except DataError:  # what a fold leaves cannot be learned from, such as texts of which all but one are empty
+        return _left_out(model, table.rows)
+
+
+def _left_out(model: ComponentModel, n: int) -> Fitted:
+    """Leave-one-out scores of a model that was fitted on ``n`` rows."""
+    rows: IntArray = getattr(model, "loo_rows", np.arange(n))
+    return Fitted(model, np.arange(n), rows, model.loo_scores(), "leave-one-out")
+
+
+def _held_out(table: Table, model: ComponentModel, fit: Fit, seed: int, parts: list[IntArray]) -> Fitted:
+    """Scores of rows that a model of the same kind has not seen: of a fifth in large data, of each part in turn in small."""
+    everything = np.arange(table.rows)
     again: Fit = partial(model.refit, seed=seed) if hasattr(model, "refit") else fit
     if table.rows >= SPLIT_ROWS:
         rest = np.setdiff1d(everything, parts[0])

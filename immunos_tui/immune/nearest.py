@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from immunos_tui.immune.attribution import number
 from immunos_tui.immune.components import ComponentModel
-from immunos_tui.immune.table import IntArray, Table
+from immunos_tui.immune.table import FloatArray, IntArray, Table
 from immunos_tui.model.text import clean, cut
 
 LONGEST = 240
@@ -21,13 +22,13 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class SelfRows:
-    """Some rows (m,) of the fitted table, by their place in it: numbers (m, numbers) float32, and words (m, words) in UTF-8."""
+    """Some rows (m,) of the fitted table, by their place in it: numbers (m, numbers) float64, and words (m, words) in UTF-8."""
 
     def __init__(
         self,
         rows: IntArray,
         names: tuple[tuple[str, ...], tuple[str, ...]],
-        numbers: NDArray[np.float32],
+        numbers: FloatArray,
         words: tuple[NDArray[np.uint8], IntArray],
     ) -> None:
         self._rows, self._names, self._numbers = rows, names, numbers
@@ -37,7 +38,7 @@ class SelfRows:
     def empty(cls) -> SelfRows:
         """No rows."""
         none = np.zeros(0, dtype=np.int64)
-        return cls(none, ((), ()), np.zeros((0, 0), dtype=np.float32), (np.zeros(0, dtype=np.uint8), none))
+        return cls(none, ((), ()), np.zeros((0, 0)), (np.zeros(0, dtype=np.uint8), none))
 
     @classmethod
     def of(cls, table: Table, places: IntArray) -> SelfRows:
@@ -47,13 +48,12 @@ class SelfRows:
             return cls.empty()
         numbers = [column for column in shown if column.kind == "number"]
         words = [column for column in shown if column.kind != "number"]
-        with np.errstate(over="ignore"):
-            kept = [np.asarray(column.values, dtype=np.float32) for column in numbers]
+        kept = [column.values for column in numbers]
         texts = [
             str(column.values[i])[:LONGEST].encode("utf-8", "replace") for i in range(table.rows) for column in words
         ]
         ends = np.cumsum([len(text) for text in texts], dtype=np.int64) if texts else np.zeros(0, dtype=np.int64)
-        matrix = np.stack(kept, axis=1) if kept else np.zeros((table.rows, 0), dtype=np.float32)
+        matrix = np.stack(kept, axis=1) if kept else np.zeros((table.rows, 0))
         names = (tuple(column.name for column in numbers), tuple(column.name for column in words))
         return cls(places, names, matrix, (np.frombuffer(b"".join(texts), dtype=np.uint8), ends))
 
@@ -65,8 +65,11 @@ class SelfRows:
         numbers, words = self._names
         if not numbers and len(words) == 1:
             return clean(self._word(at, 0), LONGEST)
-        values = {name: f"{self._numbers[at, j]:.6g}" for j, name in enumerate(numbers)}
-        values |= {name: self._word(at, j) for j, name in enumerate(words)}
+        row = self._numbers[at].tolist()
+        values = {
+            name: "missing" if value != value else number(value) for name, value in zip(numbers, row, strict=True)
+        }
+        values |= {name: self._word(at, j) or "empty" for j, name in enumerate(words)}
         named = [f"{name} {cut(values[name], 40)}" for name in features if name in values]
         return clean(", ".join(named), LONGEST)
 

@@ -139,8 +139,7 @@ class TabularModel:
         encoder = encoder.plain() if project else encoder
         raw = encoder.encode(table).matrix
         embedding = Embedding.fit(raw) if project else None
-        matrix = embedding(raw) if embedding else raw
-        residual = embedding.residual(raw, matrix) if embedding else None
+        matrix, residual = embedding(raw) if embedding else (raw, None)
         progress("encode", 1.0, f"{table.rows} rows, {raw.shape[1]} encoded columns")
         plan = plan_of(preset, project)
         model = cls(encoder, Views.fit(matrix, plan.seen()), embedding, preset, len(matrix))
@@ -267,9 +266,8 @@ class TabularModel:
         encoded = self.encoder.encode(table)
         if not self.embedding:
             return encoded, self.views.project(encoded.matrix, views=self.plan.seen()), None
-        matrix = self.embedding(encoded.matrix)
-        projection = self.views.project(matrix, views=self.plan.seen())
-        return encoded, projection, self.embedding.residual(encoded.matrix, matrix)
+        matrix, residual = self.embedding(encoded.matrix)
+        return encoded, self.views.project(matrix, views=self.plan.seen()), residual
 
     def _evidence(self, table: Table) -> Evidence:
         encoded, projection, residual = self._project(table)

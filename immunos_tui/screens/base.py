@@ -65,7 +65,7 @@ class TabScreen(Screen[None]):
         # A screen that is born with the style sheet in force needs no second reading of it.
         self._css_update_count = self.app._css_update_count
         self._drawn: Snapshot | None = None
-        self._asking = False
+        self._asking: object | None = None
 
     def compose(self) -> ComposeResult:
         yield HeadLine()
@@ -195,7 +195,7 @@ class TabScreen(Screen[None]):
 
     async def write(self, work: Callable[[House], T]) -> T:
         """Run a change in the writing lane, and let the monitor see it at once."""
-        self._asking = False  # the answers are all given: the next key is a command again
+        self._asking = None  # the answers are all given: the next key is a command again
         try:
             return await asyncio.wrap_future(self.app.writing.submit(work))
         finally:
@@ -206,14 +206,15 @@ class TabScreen(Screen[None]):
 
         The tab's own keys rest until it has ended: what is typed ahead into a dialog that is not open yet is no command.
         """
-        self._asking = True
-        self.run_worker(self._asked(step), group="step")
+        self._asking = mine = object()
+        self.run_worker(self._asked(step, mine), group="step")
 
-    async def _asked(self, step: Coroutine[Any, Any, None]) -> None:
+    async def _asked(self, step: Coroutine[Any, Any, None], mine: object) -> None:
         try:
             await self.attempt(step)
         finally:
-            self._asking = False
+            if self._asking is mine:  # not where another step has begun to ask meanwhile
+                self._asking = None
 
     async def attempt(self, step: Awaitable[None]) -> None:
         """Await a step; what it raises for the operator becomes a sentence on the screen."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,10 +20,10 @@ from immunos_tui.model.text import clean
 
 Progress = Callable[[str, float, str], None]
 
-MOST_TEXTS = 60_000
+MOST_TEXTS = 30_000
 """Rows of a dataset that vectors are asked for; of a larger one evenly spaced rows are learned and judged."""
-KEPT = 20_000
-"""Vectors that are kept for texts that come back, as log lines do."""
+KEPT_NUMBERS = 8_000_000
+"""Numbers of vectors that a scan keeps for texts that come back, as log lines do: 32 MB."""
 SCAN_ROWS = 512
 """Rows of a scan's batch where each text is sent to a model: its progress is told once a batch."""
 
@@ -82,20 +82,38 @@ class Meaning:
                 f"Of {dataset.rows} texts {MOST_TEXTS}, evenly spaced, were used: each is sent to the embedding model.",
             )
             dataset = dataset.take(spread(dataset.rows, MOST_TEXTS))
-        table = self.of_table(dataset.table, progress)
+        table = self._of_all(dataset.table, progress)
         return replace(dataset, table=table, problems=problems, embedding=self.about)
 
-    def of_table(self, table: Table, progress: Progress | None = None) -> Table:
-        """A table of one column of texts with their vectors beside them; raises as ``of_dataset`` does."""
-        texts = [str(text) for text in table.columns[0].values]
-        place: dict[str, int] = {}
-        which = [place.setdefault(text, len(place)) for text in texts]
-        if place and not self._digest:
-            self._check()
-        found = self._vectors(list(place), progress)
-        return with_flat_vectors(table, found, len(place), which)
+    def of_table(self, table: Table) -> Table:
+        """A batch's texts, a table of one column, with their vectors beside them; raises as ``of_dataset`` does."""
+        place, which = _places(table)
+        self._check(bool(place))
+        new = [text for text in place if text not in self._known]
+        for text, vector in zip(new, (vector for part in self._embedder.vectors(new) for vector in part), strict=True):
+            self._known[text] = array("f", vector)
+        flat: array[float] = array("f")
+        for text in place:
+            flat.extend(self._known[text])
+        if len(self._known) * self._embedder.width > KEPT_NUMBERS:
+            self._known = {}
+        return with_flat_vectors(table, flat, len(place), which)
 
-    def _check(self) -> None:
+    def _of_all(self, table: Table, progress: Progress) -> Table:
+        place, which = _places(table)
+        self._check(bool(place))
+        flat, texts = array("f"), list(place)
+        done = 0
+        for part in self._embedder.vectors(texts):
+            for vector in part:
+                flat.extend(vector)
+            done += len(part)
+            progress("embed", done / len(texts), f"{done} of {len(texts)} texts")
+        return with_flat_vectors(table, flat, len(place), which)
+
+    def _check(self, asked: bool) -> None:
+        if self._digest or not asked:
+            return
         self._digest = self._embedder.digest()
         if self._trained and self._digest != self._trained["digest"]:
             raise ConflictError(
@@ -104,24 +122,13 @@ class Meaning:
                 "Bring that model back to the server, or train the agent again.",
             )
 
-    def _vectors(self, texts: Sequence[str], progress: Progress | None) -> array[float]:
-        """The vectors of different texts, one after another."""
-        new = [text for text in texts if text not in self._known]
-        if len(self._known) + len(new) > KEPT:
-            self._known = {text: self._known[text] for text in texts if text in self._known}
-        made: dict[str, array[float]] = {}
-        for part in self._embedder.vectors(new):
-            for text, vector in zip(new[len(made) : len(made) + len(part)], part, strict=True):
-                made[text] = array("f", vector)
-            if progress is not None:
-                progress("embed", len(made) / len(new), f"{len(made)} of {len(new)} texts")
-        flat: array[float] = array("f")
-        for text in texts:
-            flat.extend(made[text] if text in made else self._known[text])
-        if len(self._known) + len(made) <= KEPT:
-            self._known |= made
-        return flat
-
     def close(self) -> None:
         """Close the connection."""
         self._embedder.close()
+
+
+def _places(table: Table) -> tuple[dict[str, int], list[int]]:
+    """The different texts of a table of one column, each with its place, and the place of each row's text."""
+    place: dict[str, int] = {}
+    which = [place.setdefault(str(text), len(place)) for text in table.columns[0].values]
+    return place, which

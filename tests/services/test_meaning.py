@@ -465,7 +465,7 @@ def test_no_rows_ask_for_nothing(server: FakeOllama, asks: Meaning) -> None:
 
 
 def test_only_so_many_vectors_are_kept(server: FakeOllama, asks: Meaning, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(organ, "KEPT", 5)
+    monkeypatch.setattr(organ, "KEPT_NUMBERS", 5 * DIMENSIONS)
     rng = random.Random(3)
     for _ in range(12):
         texts = [f"text {rng.randrange(9)}" for _ in range(rng.randrange(1, 9))]

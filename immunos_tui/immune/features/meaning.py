@@ -7,6 +7,7 @@ than principal components, residuals and Mahalanobis distances: the first for sp
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -42,6 +43,8 @@ WEIGHT = 0.5
 """What each of the two weighs: together as much as one component of the wording."""
 BLOCK = 256
 """Rows of one matrix product. The shape never varies, so that a row's product does not depend on its neighbours."""
+LEAST_USUAL = 0.01
+"""The least distance that a margin counts in: self may be made of copies."""
 ROUNDING = 1e-6
 """A cosine distance below it is that of a copy."""
 FEATURE = "meaning"
@@ -59,7 +62,8 @@ def with_vectors(table: Table, vectors: Any, which: Sequence[int] | None = None)
         raise DataError("What came is no (texts, numbers) of vectors.", "Is it an embedding model?") from error
     if found.ndim != 2 or found.shape[1] < 2 or not np.isfinite(found).all():
         raise DataError(f"Numbers of the shape {found.shape} are no vectors of texts.", "Is it an embedding model?")
-    rows = found if which is None else found[np.asarray(which, dtype=np.int64)]
+    own = which is None or (len(which) == len(found) and list(which) == list(range(len(found))))
+    rows = found if own else found[np.asarray(which, dtype=np.int64)]
     return Table((*table.columns, Column(VECTORS, "vector", rows)))
 
 
@@ -140,7 +144,10 @@ class DenseSelf:
 def _different(vectors: NDArray[np.float32]) -> tuple[IntArray, IntArray]:
     """The first row of each different vector, in order, and how many rows have it."""
     place: dict[bytes, int] = {}
-    which = np.array([place.setdefault(row.tobytes(), i) for i, row in enumerate(vectors)], dtype=np.int64)
+    which = np.array(
+        [place.setdefault(hashlib.blake2b(row.tobytes(), digest_size=16).digest(), i) for i, row in enumerate(vectors)],
+        dtype=np.int64,
+    )
     first, copies = np.unique(which, return_counts=True)
     return first, copies
 
@@ -250,11 +257,11 @@ class MeaningModel:
         cut = len(self.base.names)
         near, usual = float(evidence.scores[row, cut]), float(self._high[cut])
         rank = 100.0 * float((self._loo[:, cut] < near).mean())
-        alike, least = f"{1 - near:.0%} like the nearest", f"99 %: at least {1 - usual:.0%}"
+        alike, least = f"{max(0.0, 1 - near):.0%} like the nearest", f"99 %: at least {1 - usual:.0%}"
         reason = FeatureReason(FEATURE, alike, "below", least, share, rank)
         rest = [replace(item, share=item.share * (1 - share)) for item in why.reasons]
         ranked = sorted([*rest, reason], key=lambda item: -item.share)[:top]
-        margin = max(why.margin or 0.0, near / max(usual, 1e-6))
+        margin = max(why.margin or 0.0, near / max(usual, LEAST_USUAL))
         if ranked[0] is not reason:
             return replace(why, reasons=tuple(ranked), margin=margin)
         return RowReasons(tuple(ranked), int(evidence.detail["meant"][row]), near, margin, why.notes)
