@@ -27,6 +27,9 @@ TITLE = "benchmark issue"
 DAYS = 5 * 86_400_000
 BARE = [sys.executable, str(ROOT / "benchmarks" / "bare.py")]
 PROGRAM = [sys.executable, "-m", "immunos_tui", "--tab", "spleen"]
+STARTS = 5
+"""Starts of each program in a round, beside one that does not count."""
+STARTED = ("first_frame", "stable", "cpu_ms")
 BUILT = "wait:4"
 """After that many seconds every tab has been built ahead."""
 
@@ -77,10 +80,12 @@ def main() -> int:
         results: dict[str, list[dict[str, Any]]] = {"bare": [], "program": []}
         for number in range(options.rounds):
             print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
-            results["bare"].append(measure(tool, BARE, options, folder, setup="wait:1"))
+            starts = measure_starts(tool, options, folder)
+            bare = measure(tool, BARE, options, folder, setup="wait:1")
             program = measure(tool, PROGRAM, options, folder, setup=BUILT)
-            program["switch"] = measure_switch(tool, options, folder)
-            results["program"].append(program)
+            switch = measure_switch(tool, options, folder)
+            results["bare"].append({**bare, "startup": starts["bare"]})
+            results["program"].append({**program, "startup": starts["program"], "switch": switch})
     report = summarise(results)
     print(table(report))
     print(f"terminal left clean: {left_clean(results)}")
@@ -126,15 +131,28 @@ def fill(folder: Path, issues: int) -> None:
 
 
 def measure(tool: Path, command: Sequence[str], options: argparse.Namespace, folder: str, setup: str) -> dict[str, Any]:
-    """Start, arrow keys, rest and the ways out of one program, once."""
+    """Arrow keys, rest and the ways out of one program, once."""
     ready = ["--ready", TITLE] if command is PROGRAM else []
     # The keys go down only: a step at a list's end changes nothing and would not be measured.
-    started = run(tool, command, options, folder, ["--scenario", "startup", "--runs", "3", "--warmup", "1"])
-    rest = run(
+    found: dict[str, Any] = run(
         tool, command, options, folder,
         ["--scenario", "keys,idle,exit", "--keys", "down", "--exit-how", "quit,sigterm", "--setup", setup, *ready],
     )  # fmt: skip
-    return {**rest, "startup": started["startup"]}
+    return found
+
+
+def measure_starts(tool: Path, options: argparse.Namespace, folder: str) -> dict[str, dict[str, Any]]:
+    """The starts of both programs in turns, one by one: a machine that grows slower meanwhile does so for both."""
+    found: dict[str, list[dict[str, Any]]] = {"bare": [], "program": []}
+    for turn in range(STARTS + 1):
+        for name, command in (("bare", BARE), ("program", PROGRAM)):
+            started = run(tool, command, options, folder, ["--scenario", "startup", "--runs", "1", "--warmup", "0"])
+            if turn:  # the first start reads the disk
+                found[name].append(started["startup"])
+    return {
+        name: {path: {"p50": median([value(start, f"{path}.p50") for start in starts])} for path in STARTED}
+        for name, starts in found.items()
+    }
 
 
 def measure_switch(tool: Path, options: argparse.Namespace, folder: str) -> dict[str, Any]:
