@@ -140,7 +140,7 @@ class SpleenScreen(TabScreen):
         self._query = self.app.settings.spleen.filter
         self.set_class(self.app.size.width >= 110, "-wide")
         self.table.focus()
-        self.load()
+        self.call_after_refresh(self.load)  # SQLite is loaded for it, which the first frame does not wait for
 
     # Looking ------------------------------------------------------------------------------
 

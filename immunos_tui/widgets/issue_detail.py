@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from immunos_tui.model.activity import Activity
-from immunos_tui.model.detection import Evidence
-from immunos_tui.model.issue import Comment, Issue
 from immunos_tui.model.text import clean, clean_block, cut, cut_middle, percentile_text
 from immunos_tui.model.when import ago, clock, many
 from immunos_tui.widgets.lines import RULE
 from immunos_tui.widgets.palette import Palette, gauge, spark
+
+if TYPE_CHECKING:
+    from immunos_tui.model.activity import Activity
+    from immunos_tui.model.detection import Evidence
+    from immunos_tui.model.issue import Comment, Issue
 
 BAR = 10
 """Cells of a feature's share bar."""
