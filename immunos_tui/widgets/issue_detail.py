@@ -134,7 +134,7 @@ def _reason(reason: Mapping[str, Any], lead: str, rooms: tuple[int, int, int, in
     share, (name_room, value_room, range_room, bar) = float(reason["share"]), rooms
     bounds = clean(reason["self_range"], 80)
     bounds = f"self {bounds}" if bar else bounds.split(": ", 1)[-1]
-    usual = cut(bounds, range_room - 1) if range_room > 6 else ""
+    usual = cut(bounds, range_room - 2) if range_room > 6 else ""
     return Text.assemble(
         (lead, palette.muted),
         (cut_middle(clean(reason["name"]), name_room).ljust(name_room), palette.text),
