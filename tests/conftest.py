@@ -128,6 +128,21 @@ def process(base: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedPro
     return run
 
 
+@pytest.fixture(scope="module")
+def one_server() -> Iterator[Any]:
+    from tests.llm.server import FakeOllama
+
+    with FakeOllama() as found:
+        yield found
+
+
+@pytest.fixture
+def server(one_server: Any) -> Any:
+    """A server that answers like Ollama and can be told to fail, as it is at first."""
+    one_server.again()
+    return one_server
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real flows, lines and texts: the folder that IMMUNOS_SHARED_DATA names, else the one beside the project."""

@@ -34,18 +34,6 @@ TEXTS = ["the cat sat", "a dog ran", "it rained"]
 PAGE = "<html>\n<title>Sign \x1b[31min</title>\n</html>"
 
 
-@pytest.fixture(scope="module")
-def one_server() -> Iterator[FakeOllama]:
-    with FakeOllama() as found:
-        yield found
-
-
-@pytest.fixture
-def server(one_server: FakeOllama) -> FakeOllama:
-    one_server.again()
-    return one_server
-
-
 @pytest.fixture
 def embedder(server: FakeOllama) -> Iterator[Embedder]:
     with closing(Embedder(server.url, MODEL)) as found:

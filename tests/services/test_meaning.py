@@ -73,18 +73,6 @@ def recorded(base: Path) -> list[tuple[int, str]]:
 
 
 @pytest.fixture(scope="module")
-def one_server() -> Iterator[FakeOllama]:
-    with FakeOllama() as found:
-        yield found
-
-
-@pytest.fixture
-def server(one_server: FakeOllama) -> FakeOllama:
-    one_server.again()
-    return one_server
-
-
-@pytest.fixture(scope="module")
 def trained_once(one_server: FakeOllama, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A house whose agent ``a-1`` was trained with vectors, and the texts that the server was asked about."""
     folder = tmp_path_factory.mktemp("trained")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from immunos_tui.immune.components import Arrays, Meta, Progress, quiet
 from immunos_tui.immune.features import hashing
+from immunos_tui.immune.features.dense import softmax
 from immunos_tui.immune.features.hashing import Bags, Tokenizer, words_of
 from immunos_tui.immune.features.layout import layout
 from immunos_tui.immune.table import FloatArray, IntArray
@@ -126,7 +127,7 @@ class TextClassifier:
 
     def probabilities_of(self, bags: Bags) -> FloatArray:
         """The probability of each class for each of the bags that ``read_bags`` made, (n, classes)."""
-        return _softmax(_sums(bags, _weigh(bags, self.idf), self.weights) + self.bias)
+        return softmax(_sums(bags, _weigh(bags, self.idf), self.weights) + self.bias)
 
     def word_weights(self, texts: Sequence[str]) -> tuple[Bags, FloatArray]:
         """The words and word pairs of texts as bags, and the unit-length tf-idf weight of each entry."""
@@ -211,7 +212,7 @@ class _Learner:
 
     def _step(self, rows: IntArray, rate: float) -> None:
         batch, values = _take(self._bags, self._values, rows)
-        error = _softmax(_sums(batch, values, self.weights) + self.bias).astype(np.float32)
+        error = softmax(_sums(batch, values, self.weights) + self.bias).astype(np.float32)
         error[np.arange(len(rows)), self._target[rows]] -= 1
         error *= self._importance[rows, None] / len(rows)
         order = np.argsort(batch.keys, kind="stable")
@@ -291,9 +292,3 @@ def _sums(bags: Bags, values: Float32, weights: Float32) -> FloatArray:
         each = weights[bags.keys] * values[:, None]
         out[filled] = np.add.reduceat(each, bags.start[filled], axis=0)
     return out
-
-
-def _softmax(logits: FloatArray) -> FloatArray:
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: FloatArray = shifted / shifted.sum(axis=1, keepdims=True)
-    return probabilities

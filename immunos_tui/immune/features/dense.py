@@ -63,7 +63,7 @@ class DenseClassifier:
         # Summed class by class, so that a row's value does not depend on how many rows come with it.
         for j in range(len(self.classes)):
             logits[:, j] = np.einsum("ij,j->i", rows, self.weights[:, j].astype(np.float64)) + self.bias[j]
-        return _softmax(logits)
+        return softmax(logits)
 
     def state(self) -> Arrays:
         return {"weights": self.weights, "bias": self.bias, "centre": self.centre}
@@ -76,7 +76,7 @@ class DenseClassifier:
 def blend(words: FloatArray, vectors: FloatArray) -> FloatArray:
     """What two classifiers think together, (n, classes): the geometric mean of their probabilities (logarithmic opinion pool)."""
     both = 0.5 * (np.log(np.maximum(words, FLOOR)) + np.log(np.maximum(vectors, FLOOR)))
-    return _softmax(both)
+    return softmax(both)
 
 
 def _descend(rows: Float32, truth: Float32, share: Float32) -> tuple[Float32, Float32]:
@@ -86,7 +86,7 @@ def _descend(rows: Float32, truth: Float32, share: Float32) -> tuple[Float32, Fl
     weights, bias = np.zeros((k, classes), dtype=np.float32), np.zeros(classes, dtype=np.float32)
     ahead, ahead_bias = weights, bias
     for step in range(STEPS):
-        error = (_softmax((rows @ ahead + ahead_bias).astype(np.float64)).astype(np.float32) - truth) * share
+        error = (softmax((rows @ ahead + ahead_bias).astype(np.float64)).astype(np.float32) - truth) * share
         newer = ahead - rate * (rows.T @ error + np.float32(RIDGE) * ahead)
         newer_bias = ahead_bias - rate * error.sum(axis=0)
         push = np.float32(step / (step + 3))
@@ -95,7 +95,8 @@ def _descend(rows: Float32, truth: Float32, share: Float32) -> tuple[Float32, Fl
     return weights, bias
 
 
-def _softmax(logits: FloatArray) -> FloatArray:
+def softmax(logits: FloatArray) -> FloatArray:
+    """Logits (n, classes) as probabilities, each row summing to 1."""
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities: FloatArray = shifted / shifted.sum(axis=1, keepdims=True)
     return probabilities
