@@ -146,7 +146,7 @@ def plain_svg(svg: str) -> str:
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "docs" / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
-    dice = random.Random(7)
+    dice = random.Random(5)
     with tempfile.TemporaryDirectory() as place:
         os.environ["IMMUNOS_BASE_PATH"] = place
         paths = find_paths()
