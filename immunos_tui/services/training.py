@@ -13,7 +13,7 @@ from immunos_tui.config import Settings
 from immunos_tui.immune.artifact import read_manifest
 from immunos_tui.immune.dataset import Dataset, read_dataset
 from immunos_tui.immune.training import TrainingResult, train
-from immunos_tui.model.agent import Agent
+from immunos_tui.model.agent import Agent, AgentVersion
 from immunos_tui.model.errors import DataError, NotFoundError
 from immunos_tui.model.job import Job
 from immunos_tui.paths import private_dir
@@ -47,6 +47,19 @@ def train_agent(
     rows(dataset.rows)
     trained = _train(spec, agent, dataset, progress)
     progress("save", 0.0, "")
+    version = _keep(foundry, job, agent, dataset, trained)
+    progress("save", 1.0, f"{dataset.rows} rows")
+    return {
+        "version": version.number,
+        "in_service": version.state == "in_service",
+        "metrics": trained.metrics,
+        "caveat": caveat(agent.template),
+        "summary": trained.detector.summary,
+    }
+
+
+def _keep(foundry: Foundry, job: Job, agent: Agent, dataset: Dataset, trained: TrainingResult) -> AgentVersion:
+    """Save what was trained and record it as a version of its agent."""
     name = f"{agent.name}/job-{job.id}"
     private_dir(foundry.artifacts / agent.name)
     about = {
@@ -57,34 +70,26 @@ def train_agent(
             "rows": dataset.rows,
             "columns": [list(c) for c in dataset.columns],
         },
-        "training": dict(spec),
+        "training": dict(job.spec),
         "metrics": trained.metrics,
         "caveat": caveat(agent.template),
         "code": __version__,
         "host": platform.node(),
     }
     trained.detector.save(foundry.artifacts / name, about)
-    version = foundry.add_version(
+    return foundry.add_version(
         agent.name,
         {
             "artifact": name,
             "sha256": read_manifest(foundry.artifacts / name)["npz_sha256"],
-            "preset": spec["preset"],
-            "seed": spec["seed"],
+            "preset": job.spec["preset"],
+            "seed": job.spec["seed"],
             "dataset_path": job.path,
             "dataset_sha256": dataset.sha256,
             "job_id": job.id,
             "metrics": trained.metrics,
         },
     )
-    progress("save", 1.0, f"{dataset.rows} rows")
-    return {
-        "version": version.number,
-        "in_service": version.state == "in_service",
-        "metrics": trained.metrics,
-        "caveat": caveat(agent.template),
-        "summary": trained.detector.summary,
-    }
 
 
 def _train(

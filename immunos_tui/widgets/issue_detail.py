@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 BAR = 10
 """Cells of a feature's share bar."""
+LEAST_RANGE = 10
+"""Cells that self's range needs to say anything."""
 PLACE = 6
 """Cells of where a value lies among self."""
 
@@ -94,6 +96,8 @@ def _why(item: Evidence, palette: Palette, width: int) -> Iterator[Text]:
     )
     value_room = min(max(12, width // 5), max((len(str(reason["value"])) for reason in reasons), default=0))
     range_room = width - 6 - name_room - value_room - 2 - bar - 6 - (PLACE if bar else 0)
+    if range_room < LEAST_RANGE:  # a stub of self's range says nothing: the value may have its room
+        value_room, range_room = value_room + max(0, range_room - 1), 0
     for number, reason in enumerate(reasons):
         yield _reason(reason, "Why   " if not number else "      ", (name_room, value_room, range_room, bar), palette)
     if why.get("rule"):

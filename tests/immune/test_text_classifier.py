@@ -10,7 +10,7 @@ import pytest
 from immunos_tui.immune.dataset import read_dataset
 from immunos_tui.immune.evaluation import auroc, evaluate, macro_f1
 from immunos_tui.immune.features.classifier import TextClassifier
-from immunos_tui.immune.features.code import fit_code_classifier
+from immunos_tui.immune.features.code import CODE_PASSES, code_words
 from immunos_tui.model.errors import ArtifactError, DataError
 
 NEGATIVE = ("anger", "disgust", "fear", "sadness")
@@ -45,7 +45,8 @@ def test_code_by_repository_is_weak(shared_data: Path) -> None:
     chosen = np.random.default_rng(0).permutation(np.unique(repositories))
     train = np.isin(repositories, chosen[: int(0.65 * len(chosen))])
     codes = data.table.column("code").values
-    model = fit_code_classifier(list(codes[train]), list(data.labels[train]))
+    how = {"fragments": False, "passes": CODE_PASSES, "tokenize": code_words}
+    model = TextClassifier.fit(list(codes[train]), list(data.labels[train]), **how)
     score = model.foreign(list(codes[~train]), ["safe"])
     found = evaluate(score, np.full(len(score), 0.5), data.is_self[~train])
     assert found.auroc is not None

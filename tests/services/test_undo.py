@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ class Triage(RuleBasedStateMachine):
         after = self.state()
         self.people[who].spleen.undo()
         assert self.state() == before
-        self.undone[who].append(after)
+        self.undone[who].append((after, before))
 
     @rule(who=WHO)
     def redo(self, who: str) -> None:
@@ -137,9 +138,13 @@ class Triage(RuleBasedStateMachine):
         except ImmunosError:
             assert self.state() == before
             return
-        expected = self.undone[who].pop()
-        changed = {number for number in before if self.state()[number] != before[number]}
-        assert all(self.state()[number] == expected[number] for number in changed)
+        done, without = self.undone[who].pop()
+        for number, (fields, comments) in self.state().items():
+            if (fields, comments) != before[number]:
+                assert fields == done[number][0]
+                # Others may have commented meanwhile: what comes back is what the undo had taken, and no more.
+                taken = Counter(done[number][1]) - Counter(without[number][1])
+                assert Counter(comments) == Counter(before[number][1]) + taken
         self.steps.append((who, before))
 
     @rule(who=WHO)

@@ -67,22 +67,13 @@ class TextClassifier:
         texts: Sequence[str],
         labels: Sequence[str],
         *,
-        seed: int = 0,
-        balanced: bool = True,
         fragments: bool = True,
-        passes: int = PASSES,
         tokenize: Tokenizer = looking_words,
-        progress: Progress = quiet,
+        **options: Any,
     ) -> TextClassifier:
-        """Learn classes from (n,) texts and (n,) labels. ``balanced`` weighs classes by the inverse of their size.
-
-        Raises DataError for fewer than two classes.
-        """
+        """Learn classes from (n,) texts and (n,) labels; ``options`` and errors are those of ``fit_bags``."""
         bags = read_bags(texts, fragments, tokenize)
-        return cls.fit_bags(
-            bags, labels, seed=seed, balanced=balanced, fragments=fragments, passes=passes, tokenize=tokenize,
-            progress=progress,
-        )  # fmt: skip
+        return cls.fit_bags(bags, labels, fragments=fragments, tokenize=tokenize, **options)
 
     @classmethod
     def fit_bags(
@@ -97,7 +88,10 @@ class TextClassifier:
         tokenize: Tokenizer = looking_words,
         progress: Progress = quiet,
     ) -> TextClassifier:
-        """The same from the bags (n) that ``read_bags`` made of the texts with this tokenizer and these fragments."""
+        """Learn classes from (n,) labels and the bags (n) that ``read_bags`` made with this tokenizer and these fragments.
+
+        ``balanced`` weighs classes by the inverse of their size. Raises DataError for fewer than two classes.
+        """
         classes, target = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
         if len(classes) < 2:
             raise DataError("The labels have only one class.", "Text with at least two labels is needed.")

@@ -10,11 +10,9 @@ import ast
 import re
 import textwrap
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import ClassVar
 
-from immunos_tui.immune.components import Progress, quiet
-from immunos_tui.immune.features.classifier import TextClassifier
 from immunos_tui.immune.features.hashing import TEXT_LIMIT
 from immunos_tui.immune.features.novelty import NoveltyModel
 from immunos_tui.immune.features.reading import Reading
@@ -98,12 +96,3 @@ class CodeModel(NoveltyModel):
 
     kind: ClassVar[str] = "code"
     reading: ClassVar[Reading] = Reading(as_it_is, code_words, layout=True, length_power=0.5)
-
-
-def fit_code_classifier(
-    codes: Sequence[str], labels: Sequence[str], *, seed: int = 0, progress: Progress = quiet
-) -> TextClassifier:
-    """The labelled B-cell for functions, on tokens and syntax features; fragments add nothing to them. Raises DataError."""
-    return TextClassifier.fit(
-        codes, labels, seed=seed, fragments=False, passes=CODE_PASSES, tokenize=code_words, progress=progress
-    )

@@ -101,9 +101,10 @@ class DenseSelf:
         self._product = np.ascontiguousarray(antigens.T)
 
     @classmethod
-    def fit(cls, vectors: NDArray[np.float32], seed: int) -> DenseSelf:
-        """Learn from the vectors of self texts, (n, k) with n >= 2."""
-        rows = np.sort(np.random.default_rng([seed, 17]).permutation(_different(vectors)[0])[:ANTIGENS])
+    def fit(cls, vectors: NDArray[np.float32], seed: int, first: IntArray | None = None) -> DenseSelf:
+        """Learn from the vectors of self texts, (n, k) with n >= 2; ``first`` are the first rows of the different ones."""
+        different = _different(vectors)[0] if first is None else first
+        rows = np.sort(np.random.default_rng([seed, 17]).permutation(different)[:ANTIGENS])
         return cls(_unit(vectors[rows]), rows)
 
     @property
@@ -209,10 +210,10 @@ class MeaningModel:
     ) -> Self:
         """Learn self from texts and their vectors; ``model`` is the class that learns from the texts alone."""
         base = model.fit(table.drop([VECTORS]), seed=seed, preset=preset, progress=progress)
-        dense = DenseSelf.fit(table.column(VECTORS).values, seed)
+        first, copies = _different(table.column(VECTORS).values)
+        dense = DenseSelf.fit(table.column(VECTORS).values, seed, first)
         rows: IntArray = np.asarray(getattr(base, "loo_rows", np.arange(table.rows)), dtype=np.int64)
         # The twin of a copy is no stranger to it: only a row without one leaves itself out.
-        first, copies = _different(table.column(VECTORS).values)
         alone = np.isin(rows, first[copies == 1])
         components, _ = dense.distances(table.column(VECTORS).values[rows], np.where(alone, rows, -1))
         return cls(base, dense, np.concatenate([base.loo_scores(), components], axis=1), rows, table.rows)
