@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BAR = 10
 """Cells of a feature's share bar."""
-LEAST_RANGE = 10
+LEAST_RANGE = 8
 """Cells that self's range needs to say anything."""
 PLACE = 6
 """Cells of where a value lies among self."""

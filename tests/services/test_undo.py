@@ -42,7 +42,7 @@ class Triage(RuleBasedStateMachine):
         self._folder = tempfile.TemporaryDirectory()
         self.people = {name: person(Path(self._folder.name), name) for name in ("alice", "bob")}
         self.steps: list[tuple[str, dict[int, Any]]] = []
-        self.undone: dict[str, list[dict[int, Any]]] = {"alice": [], "bob": []}
+        self.undone: dict[str, list[tuple[dict[int, Any], dict[int, Any]]]] = {"alice": [], "bob": []}
 
     @initialize()
     def four_issues(self) -> None:
